@@ -1,0 +1,46 @@
+# make run   a demo bank on this machine        make test   everything that CI runs
+# make check format, lint, types, contracts, migrations and tests
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+export UV_PYTHON_DOWNLOADS = never
+export PYTHONDONTWRITEBYTECODE =
+
+.PHONY: run test check format lint types contracts migrations lock clean
+
+run: $(VENV)/.ok
+	$(BIN)/shouxin demo $(ARGS)
+
+test: $(VENV)/.ok
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.ok lint types contracts migrations test
+
+format: $(VENV)/.ok
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lint: $(VENV)/.ok
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(VENV)/.ok
+	$(BIN)/mypy
+
+contracts: $(VENV)/.ok
+	$(BIN)/lint-imports
+
+migrations: $(VENV)/.ok
+	$(BIN)/python manage.py makemigrations --check --dry-run
+
+lock:
+	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \
+	  --python-version 3.11 --group dev -o requirements.lock pyproject.toml
+	@! grep -nE 'https?://' requirements.lock || { echo "requirements.lock holds addresses"; exit 1; }
+
+$(VENV)/.ok: requirements.lock pyproject.toml tools/make_venv.sh
+	PYTHON=$(PYTHON) VENV=$(VENV) sh tools/make_venv.sh
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .shouxin .pytest_cache .mypy_cache .ruff_cache
