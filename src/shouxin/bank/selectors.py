@@ -1,0 +1,50 @@
+"""Read the bank's own facts as of a day."""
+
+import datetime as dt
+
+from django.utils import timezone
+
+from shouxin.bank.models import CapitalFigure, ExchangeRate, Institution, OrgUnit
+
+
+class FigureMissingError(LookupError):
+    """A figure that a rule needs has not been entered; the text says which and for when."""
+
+
+def get_institution() -> Institution:
+    """The bank. Raises FigureMissingError before it has been set up."""
+    institution = Institution.objects.first()
+    if institution is None:
+        raise FigureMissingError("尚未建立机构信息，请先运行 shouxin demo 或 shouxin setup。")
+    return institution
+
+
+def get_business_date() -> dt.date:
+    """The day that new entries are booked on: the institution's own, or today."""
+    institution = Institution.objects.first()
+    return institution.business_date if institution and institution.business_date else timezone.localdate()
+
+
+def find_capital_figure(*, kind: str, on_or_before: dt.date) -> CapitalFigure | None:
+    """The latest figure of a kind that was dated on or before a day."""
+    return CapitalFigure.objects.filter(kind=kind, date__lte=on_or_before).order_by("-date").first()
+
+
+def find_year_end_capital(*, kind: str, as_of: dt.date) -> CapitalFigure | None:
+    """The latest year-end (31 December) figure known on a day (JS-11, A-04)."""
+    return (
+        CapitalFigure.objects.filter(kind=kind, date__lte=as_of, date__month=12, date__day=31).order_by("-date").first()
+    )
+
+
+def get_rate(*, currency: str, as_of: dt.date) -> ExchangeRate:
+    """The latest rate on or before a day. Raises FigureMissingError when there is none."""
+    rate = ExchangeRate.objects.filter(currency=currency, date__lte=as_of).order_by("-date").first()
+    if rate is None:
+        raise FigureMissingError(f"缺少 {currency} 在 {as_of} 或之前的汇率，请先录入汇率。")
+    return rate
+
+
+def list_branches() -> list[OrgUnit]:
+    """Every unit that can hold customers."""
+    return list(OrgUnit.objects.filter(kind__in=[OrgUnit.Kind.BRANCH, OrgUnit.Kind.SUB_BRANCH], is_active=True))

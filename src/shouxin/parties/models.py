@@ -1,0 +1,218 @@
+"""Organisations and persons, and those of them that are prospects or customers of the bank.
+
+A *party* is anybody who is known: a customer, a shareholder, a relative. A *customer* is a party on somebody's
+list, with its contact ways, its class in each scheme and the people who look after it.
+"""
+
+from typing import ClassVar
+
+from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Upper
+
+from shouxin.bank.models import OrgUnit, Staff
+
+
+class Party(models.Model):
+    """One organisation or one person. Persons are one only by identity number or a human merge (A-32)."""
+
+    class Kind(models.TextChoices):
+        ORGANISATION = "org", "机构"
+        PERSON = "person", "个人"
+
+    kind = models.CharField("类型", max_length=10, choices=Kind.choices)
+    source_id = models.CharField("外部编号", max_length=80, unique=True, null=True, blank=True)
+    name = models.CharField("名称", max_length=200)
+    short_name = models.CharField("简称", max_length=80, blank=True)
+    pinyin = models.CharField("拼音", max_length=600, blank=True, editable=False)
+    pinyin_initials = models.CharField("拼音首字母", max_length=200, blank=True, editable=False)
+    # organisations
+    uscc = models.CharField("统一社会信用代码", max_length=18, null=True, blank=True)
+    legal_form = models.CharField("法律形式", max_length=40, blank=True)
+    nature = models.CharField("性质", max_length=40, blank=True)
+    industry = models.CharField("行业", max_length=80, blank=True)
+    total_votes = models.BigIntegerField("总表决权（股）", null=True, blank=True)
+    # persons
+    identity_number = models.CharField("身份证号", max_length=18, null=True, blank=True)
+    birth_date = models.DateField("出生日期", null=True, blank=True)
+    death_date = models.DateField("去世日期", null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+        verbose_name = "主体"
+        constraints: ClassVar = [
+            models.UniqueConstraint(Upper("uscc"), name="one_party_per_credit_code"),
+            models.UniqueConstraint(fields=["identity_number"], name="one_party_per_identity_number"),
+            models.CheckConstraint(condition=~Q(name=""), name="party_has_a_name"),
+            models.CheckConstraint(
+                condition=Q(kind="org") | Q(uscc__isnull=True, total_votes__isnull=True),
+                name="only_organisations_have_credit_codes",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="person")
+                | Q(identity_number__isnull=True, birth_date__isnull=True, death_date__isnull=True),
+                name="only_persons_have_identity_numbers",
+            ),
+        ]
+        indexes: ClassVar = [
+            GinIndex(OpClass(F("name"), name="gin_trgm_ops"), name="party_name_trigrams"),
+            models.Index(fields=["pinyin_initials"], name="party_initials_prefix", opclasses=["varchar_pattern_ops"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Customer(models.Model):
+    """A party on the list: a prospect 准客户 or a customer with business here."""
+
+    class Stage(models.TextChoices):
+        PROSPECT = "prospect", "准客户"
+        CUSTOMER = "customer", "客户"
+
+    party = models.OneToOneField(Party, models.PROTECT, related_name="customer")
+    number = models.CharField("客户号", max_length=20, unique=True)
+    stage = models.CharField("阶段", max_length=10, choices=Stage.choices, default=Stage.PROSPECT)
+    org_type = models.CharField("机构类别", max_length=20, blank=True)
+    unit = models.ForeignKey(OrgUnit, models.PROTECT, related_name="customers", verbose_name="所属机构")
+    next_step = models.CharField("下一步", max_length=200, blank=True)
+    next_step_date = models.DateField("下一步日期", null=True, blank=True)
+    last_contact_date = models.DateField("最近联系", null=True, blank=True)
+    note = models.TextField("备注", blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering: ClassVar = ["-updated_at", "-id"]
+        verbose_name = "客户"
+        indexes: ClassVar = [
+            models.Index(fields=["unit", "-updated_at", "-id"], name="customer_by_unit"),
+            models.Index(fields=["-updated_at", "-id"], name="customer_newest_first"),
+        ]
+
+    def __str__(self) -> str:
+        return self.party.name
+
+
+class ContactPoint(models.Model):
+    """One way to reach a customer (NS-04): telephone, e-mail, or address with post code."""
+
+    class Kind(models.TextChoices):
+        PHONE = "phone", "电话号码"
+        EMAIL = "email", "邮件地址"
+        ADDRESS = "address", "地址"
+
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="contact_points")
+    kind = models.CharField("方式", max_length=10, choices=Kind.choices)
+    value = models.CharField("内容", max_length=200)
+    digits = models.CharField(max_length=40, blank=True, editable=False)
+    postcode = models.CharField("邮编", max_length=10, blank=True)
+    contact_name = models.CharField("联系人", max_length=80, blank=True)
+    is_working = models.BooleanField("有效", default=True)
+    checked_date = models.DateField("核实日期", null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["customer", "kind", "value"], name="contact_point_once_per_customer"),
+            models.CheckConstraint(condition=~Q(value=""), name="contact_point_not_empty"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["digits"], name="contact_digits", condition=~Q(digits="")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.value}"
+
+
+class ClassScheme(models.Model):
+    """A way to classify the list (CL-02); a bank may use several side by side."""
+
+    code = models.CharField(max_length=40, unique=True)
+    name = models.CharField("分类方案", max_length=80)
+    source = models.CharField("出处", max_length=120, blank=True)
+    is_main = models.BooleanField("主方案", default=False)
+
+    class Meta:
+        ordering: ClassVar = ["-is_main", "code"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["is_main"], condition=Q(is_main=True), name="one_main_class_scheme")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class CustomerClass(models.Model):
+    """One class of a scheme with the longest time between two follow-ups."""
+
+    scheme = models.ForeignKey(ClassScheme, models.PROTECT, related_name="classes")
+    code = models.CharField(max_length=20)
+    name = models.CharField("类别", max_length=40)
+    description = models.CharField("标准", max_length=200, blank=True)
+    follow_up_days = models.PositiveSmallIntegerField("跟进间隔（天）")
+    position = models.PositiveSmallIntegerField("次序")
+
+    class Meta:
+        ordering: ClassVar = ["scheme", "position"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["scheme", "code"], name="class_code_once_per_scheme"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Classification(models.Model):
+    """The class a customer has in one scheme for a period; history is kept."""
+
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="classifications")
+    scheme = models.ForeignKey(ClassScheme, models.PROTECT, related_name="+")
+    customer_class = models.ForeignKey(CustomerClass, models.PROTECT, related_name="classifications")
+    valid_from = models.DateField("自")
+    valid_to = models.DateField("至", null=True, blank=True)
+    decided_by = models.ForeignKey(Staff, models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        ordering: ClassVar = ["-valid_from", "-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["customer", "scheme"], condition=Q(valid_to__isnull=True), name="one_open_class_per_scheme"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.customer} {self.customer_class}"
+
+
+class Ownership(models.Model):
+    """Who looks after a customer for a period: exactly one 主办, any number of 协办 (CM-07)."""
+
+    class Kind(models.TextChoices):
+        MAIN = "main", "主办"
+        ASSISTANT = "assistant", "协办"
+
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="ownerships")
+    staff = models.ForeignKey(Staff, models.PROTECT, related_name="ownerships")
+    kind = models.CharField("方式", max_length=10, choices=Kind.choices, default=Kind.MAIN)
+    valid_from = models.DateField("自")
+    valid_to = models.DateField("至", null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-valid_from", "-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["customer"], condition=Q(valid_to__isnull=True, kind="main"), name="one_open_main_owner"
+            ),
+            models.CheckConstraint(
+                condition=Q(valid_to__isnull=True) | Q(valid_to__gte=F("valid_from")),
+                name="ownership_period_forward",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["staff"], name="ownership_open", condition=Q(valid_to__isnull=True)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.customer} {self.get_kind_display()} {self.staff}"
