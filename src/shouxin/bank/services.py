@@ -4,8 +4,9 @@ import datetime as dt
 from collections.abc import Iterable
 
 from django.db import transaction
+from django.utils import timezone
 
-from shouxin.bank.models import OrgUnit, RoleAssignment, Staff
+from shouxin.bank.models import Institution, OrgUnit, RoleAssignment, Staff
 
 
 def create_unit(*, code: str, name: str, kind: str, parent: OrgUnit | None) -> OrgUnit:
@@ -22,3 +23,30 @@ def create_staff(
     staff = Staff.objects.create_user(username, password, name=name, unit=unit, joined_date=since)
     RoleAssignment.objects.bulk_create(RoleAssignment(staff=staff, role=role, valid_from=since) for role in roles)
     return staff
+
+
+class SetUpAlreadyError(Exception):
+    """The bank has been set up before."""
+
+
+@transaction.atomic
+def set_up(*, name: str, administrator: str, password: str) -> Institution:
+    """Create the institution, its head office and a first administrator.
+
+    Raises:
+        SetUpAlreadyError: there is an institution already; nothing is changed.
+    """
+    existing = Institution.objects.select_for_update().first()
+    if existing is not None:
+        raise SetUpAlreadyError(f"{existing.name} has been set up already; nothing was changed.")
+    institution = Institution.objects.create(name=name)
+    head_office = create_unit(code="HO", name="总行", kind=OrgUnit.Kind.HEAD_OFFICE, parent=None)
+    create_staff(
+        username=administrator,
+        name="系统管理员",
+        unit=head_office,
+        roles=[RoleAssignment.Role.ADMINISTRATOR],
+        password=password,
+        since=timezone.localdate(),
+    )
+    return institution

@@ -1,0 +1,170 @@
+"""Add and change parties and customers. Each function is one use case and one transaction."""
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import phonenumbers
+from django.db import transaction
+from pypinyin import Style, lazy_pinyin
+
+from shouxin.audit import services as audit
+from shouxin.bank.models import OrgUnit, Staff
+from shouxin.parties.models import Classification, ContactPoint, Customer, CustomerClass, Ownership, Party
+
+
+class CustomerInputError(ValueError):
+    """Input that cannot be kept, by field, in words for the user."""
+
+    def __init__(self, errors: Mapping[str, str]) -> None:
+        super().__init__("；".join(errors.values()))
+        self.errors = dict(errors)
+
+
+@dataclass(frozen=True, slots=True)
+class ContactInput:
+    """One contact way as a user gives it."""
+
+    kind: str
+    value: str
+    postcode: str = ""
+    contact_name: str = ""
+
+
+def search_keys(name: str) -> dict[str, str]:
+    """Pinyin and its initials, lower case without spaces: 宏达集团 → hongdajituan, hdjt."""
+    syllables = lazy_pinyin(name, errors=lambda rest: [c for c in rest if c.isascii() and c.isalnum()])
+    initials = lazy_pinyin(
+        name, style=Style.FIRST_LETTER, errors=lambda rest: [c for c in rest if c.isascii() and c.isalnum()]
+    )
+    return {"pinyin": "".join(syllables).lower()[:600], "pinyin_initials": "".join(initials).lower()[:200]}
+
+
+def create_party(*, kind: str, name: str, source_id: str | None = None, **fields: object) -> Party:
+    """Add one party with its search keys. Identifiers are checked by whoever reads the input."""
+    return Party.objects.create(kind=kind, name=name, source_id=source_id, **search_keys(name), **fields)
+
+
+def phone_digits(value: str) -> str:
+    """The digits of a telephone number as they are searched, extension dropped; empty when there is no number."""
+    main = re.split(r"(?:转|分机|ext\.?|x|#)", value, maxsplit=1, flags=re.IGNORECASE)[0]
+    try:
+        number = phonenumbers.parse(main, "CN")
+    except phonenumbers.NumberParseException:
+        return re.sub(r"\D", "", main)[:40]
+    return str(number.national_number)
+
+
+@transaction.atomic
+def add_customer(
+    *,
+    actor: Staff | None,
+    party: Party,
+    unit: OrgUnit,
+    owner: Staff,
+    business_date: dt.date,
+    stage: str = Customer.Stage.PROSPECT,
+    customer_class: CustomerClass | None = None,
+    contacts: tuple[ContactInput, ...] = (),
+    number: str | None = None,
+    org_type: str = "",
+    next_step: str = "",
+    next_step_date: dt.date | None = None,
+) -> Customer:
+    """Put a party on the list of one person (CL-03) with its contact ways (NS-04) and class (CL-02)."""
+    customer = Customer.objects.create(
+        party=party,
+        number=number or f"KH{party.pk:08d}",
+        stage=stage,
+        unit=unit,
+        org_type=org_type,
+        next_step=next_step,
+        next_step_date=next_step_date,
+    )
+    Ownership.objects.create(customer=customer, staff=owner, valid_from=business_date)
+    for contact in contacts:
+        add_contact_point(customer=customer, contact=contact)
+    if customer_class is not None:
+        classify(actor=actor, customer=customer, customer_class=customer_class, business_date=business_date)
+    audit.record(
+        actor=actor,
+        action="parties.customer.added",
+        subject=("customer", customer.pk),
+        summary=f"新增{customer.get_stage_display()} {party.name}，主办 {owner.name}",
+        business_date=business_date,
+    )
+    return customer
+
+
+def add_contact_point(*, customer: Customer, contact: ContactInput) -> ContactPoint:
+    """Add a contact way; the same one twice is the same one."""
+    digits = phone_digits(contact.value) if contact.kind == ContactPoint.Kind.PHONE else ""
+    point, _ = ContactPoint.objects.update_or_create(
+        customer=customer,
+        kind=contact.kind,
+        value=contact.value.strip(),
+        defaults={
+            "digits": digits,
+            "postcode": contact.postcode,
+            "contact_name": contact.contact_name,
+            "is_working": True,
+        },
+    )
+    return point
+
+
+@transaction.atomic
+def classify(
+    *, actor: Staff | None, customer: Customer, customer_class: CustomerClass, business_date: dt.date
+) -> Classification:
+    """Give a customer a class in the scheme of that class from a day on; the earlier one ends that day."""
+    open_ones = customer.classifications.filter(scheme=customer_class.scheme, valid_to__isnull=True)
+    current = open_ones.select_for_update().first()
+    if current is not None:
+        if current.customer_class_id == customer_class.pk:
+            return current
+        current.valid_to = business_date
+        current.save(update_fields=["valid_to"])
+    decided = Classification.objects.create(
+        customer=customer,
+        scheme=customer_class.scheme,
+        customer_class=customer_class,
+        valid_from=business_date,
+        decided_by=actor,
+    )
+    before = current.customer_class.name if current else "未分类"
+    audit.record(
+        actor=actor,
+        action="parties.customer.classified",
+        subject=("customer", customer.pk),
+        summary=f"{customer_class.scheme.name}：{before} → {customer_class.name}",
+        business_date=business_date,
+    )
+    return decided
+
+
+@transaction.atomic
+def add_prospect(
+    *,
+    actor: Staff,
+    name: str,
+    kind: str,
+    contacts: tuple[ContactInput, ...],
+    customer_class: CustomerClass | None,
+    business_date: dt.date,
+) -> Customer:
+    """Fill one line of one's own list. Raises CustomerInputError without a name or with a doubled contact way."""
+    name = name.strip()
+    if not name:
+        raise CustomerInputError({"name": "请填写名称"})
+    party = create_party(kind=kind, name=name)
+    return add_customer(
+        actor=actor,
+        party=party,
+        unit=actor.unit,
+        owner=actor,
+        business_date=business_date,
+        customer_class=customer_class,
+        contacts=contacts,
+    )

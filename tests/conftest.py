@@ -1,0 +1,112 @@
+"""The cast that the tests share: one small bank, and the page that says which requirement is proved by which test."""
+
+import datetime as dt
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from shouxin.bank.models import OrgUnit, RoleAssignment, Staff
+
+DAY = dt.date(2025, 6, 30)
+SINCE = dt.date(2020, 1, 1)
+COVERAGE_PAGE = Path(__file__).resolve().parent.parent / "docs" / "coverage.md"
+
+_clauses_of_test: dict[str, list[str]] = {}
+_outcomes: dict[str, str] = {}
+
+
+@dataclass(frozen=True)
+class SmallBank:
+    """Head office with its credit roles, two branches with a head and customer managers."""
+
+    head_office: OrgUnit
+    east: OrgUnit
+    west: OrgUnit
+    manager_east: Staff
+    manager_west: Staff
+    head_west: Staff
+    risk_officer: Staff
+    approver: Staff
+    identification_officer: Staff
+    second_identification_officer: Staff
+    administrator: Staff
+
+
+@pytest.fixture
+def small_bank(db: None) -> SmallBank:
+    """A bank with its people on 2025-06-30; passwords are not needed and so not hashed."""
+    from shouxin.bank.models import CapitalFigure, Institution
+    from shouxin.bank.services import create_unit
+
+    Institution.objects.create(name="测试银行", policy_overlay="demo-rural-bank", business_date=DAY)
+    head_office = create_unit(code="HO", name="总行", kind="head_office", parent=None)
+    east = create_unit(code="E", name="城东支行", kind="branch", parent=head_office)
+    west = create_unit(code="W", name="城西支行", kind="branch", parent=head_office)
+    role = RoleAssignment.Role
+
+    def person(username: str, unit: OrgUnit, *roles: str) -> Staff:
+        staff = Staff.objects.create(username=username, name=username, unit=unit, joined_date=SINCE)
+        for name in roles:
+            RoleAssignment.objects.create(staff=staff, role=name, valid_from=SINCE)
+        return staff
+
+    CapitalFigure.objects.create(kind="net", date=dt.date(2024, 12, 31), amount_fen=50_000 * 1_000_000, source="G40")
+    CapitalFigure.objects.create(kind="net", date=DAY, amount_fen=48_000 * 1_000_000, source="G40")
+    CapitalFigure.objects.create(kind="tier1", date=DAY, amount_fen=39_000 * 1_000_000, source="G40")
+    return SmallBank(
+        head_office=head_office,
+        east=east,
+        west=west,
+        manager_east=person("manager-east", east, role.CUSTOMER_MANAGER),
+        manager_west=person("manager-west", west, role.CUSTOMER_MANAGER),
+        head_west=person("head-west", west, role.BRANCH_HEAD),
+        risk_officer=person("risk", head_office, role.RISK_OFFICER),
+        approver=person("approver", head_office, role.APPROVER),
+        identification_officer=person("identifier", head_office, role.IDENTIFICATION_OFFICER),
+        second_identification_officer=person("identifier-2", head_office, role.IDENTIFICATION_OFFICER),
+        administrator=person("administrator", head_office, role.ADMINISTRATOR),
+    )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-coverage", action="store_true", help="write docs/coverage.md from what ran")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        ids = [name for mark in item.iter_markers("clause") for name in mark.args]
+        if ids:
+            _clauses_of_test[item.nodeid] = ids
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.nodeid in _clauses_of_test and (report.when == "call" or report.skipped):
+        _outcomes[report.nodeid] = report.outcome
+
+
+def pytest_terminal_summary(config: pytest.Config) -> None:
+    if not config.getoption("--write-coverage"):
+        return
+    tests_of_clause: defaultdict[str, list[str]] = defaultdict(list)
+    for test, outcome in sorted(_outcomes.items()):
+        if outcome == "passed":
+            for clause in _clauses_of_test[test]:
+                tests_of_clause[clause].append(test)
+    lines = [
+        "# Which requirement is proved by which test",
+        "",
+        "Written by `make coverage-page` from the tests that ran and passed; do not edit by hand.",
+        "",
+        f"{len(tests_of_clause)} requirements proved.",
+        "",
+        "| requirement | tests that passed |",
+        "|---|---|",
+        *(
+            f"| {clause} | {'<br>'.join(f'`{test}`' for test in tests)} |"
+            for clause, tests in sorted(tests_of_clause.items())
+        ),
+        "",
+    ]
+    COVERAGE_PAGE.write_text("\n".join(lines), encoding="utf-8")
