@@ -3,7 +3,6 @@
 import datetime as dt
 import uuid
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -18,11 +17,11 @@ CAP_FEN = 1_000
 
 
 @pytest.fixture
-def facility(transactional_db: None) -> Iterator[Node]:
+def facility(transactional_db: None) -> Node:
     group = Node.objects.create(kind="GROUP", name="G", cap_fen=CAP_FEN)
     customer = Node.objects.create(kind="CUSTOMER", parent=group, name="C")
     product = Node.objects.create(kind="PRODUCT", parent=customer, name="P")
-    yield Node.objects.create(kind="FACILITY", parent=product, name="F")
+    return Node.objects.create(kind="FACILITY", parent=product, name="F")
 
 
 def reserve(facility: Node, key: str, amount_fen: int) -> limits.Answer:

@@ -11,6 +11,7 @@ import os
 import pwd
 import subprocess
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -25,6 +26,8 @@ OWNER = "shouxin"
 SOCKET_PATH_BYTES_MAX = 90  # the kernel allows 107; the name of the socket file itself takes the rest
 
 DURABLE: tuple[tuple[str, str], ...] = (("fsync", "on"), ("synchronous_commit", "on"))
+_DYING_SECONDS_MAX = 10
+
 THROWAWAY: tuple[tuple[str, str], ...] = (
     ("fsync", "off"),
     ("synchronous_commit", "off"),
@@ -68,6 +71,7 @@ class PrivateServer:
             DatabaseUnavailableError: another major version's data, or the server does not come up.
         """
         self._check_version()
+        self._check_reachable()
         self._prepare_folders()
         if not (self.data / "PG_VERSION").exists():
             self._initialise()
@@ -136,6 +140,22 @@ class PrivateServer:
             f"pg_dump with the old programs and load it into a new data directory (--data)."
         )
 
+    def _check_reachable(self) -> None:
+        """As root without user namespaces the programs run as another account, which must be able to get here."""
+        if _account_without_namespace() is None:
+            return
+        for wanted, advice in (
+            (self.folder, "give a folder with --data"),
+            (self.binaries.folder, "set SHOUXIN_PG_BIN"),
+        ):
+            for parent in [wanted.resolve(), *wanted.resolve().parents][1:]:
+                if parent.exists() and not parent.stat().st_mode & 0o001:
+                    raise DatabaseUnavailableError(
+                        f"User namespaces are off here, so root starts PostgreSQL as 'nobody', who cannot enter "
+                        f"{parent}. Either {advice} that every user can reach, such as /var/tmp/shouxin, or run "
+                        f"as an ordinary user, or set DATABASE_URL."
+                    )
+
     def _prepare_folders(self) -> None:
         for folder in (self.folder, self.data, self.socket_folder):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -154,18 +174,19 @@ class PrivateServer:
         )
 
     def _drop_stale_pid_file(self) -> None:
-        """After a crash the number in the pid file may belong to any other program by now."""
+        """After a crash the number in the pid file may belong to any other program by now, or to a dead one."""
         pid_file = self.data / "postmaster.pid"
         try:
             pid = int(pid_file.read_text().split("\n", 1)[0])
         except (FileNotFoundError, ValueError):
             return
-        try:
-            name = Path(f"/proc/{pid}/comm").read_text().strip()
-        except OSError:
-            name = ""
-        if name != "postgres":
+        deadline = time.monotonic() + _DYING_SECONDS_MAX
+        while _is_living_server(pid) and not self.is_running() and time.monotonic() < deadline:
+            time.sleep(0.05)  # it is on its way up or down
+        if not _is_living_server(pid):
             pid_file.unlink(missing_ok=True)
+            for left_over in self.socket_folder.glob(".s.PGSQL.*"):
+                left_over.unlink(missing_ok=True)
 
     def _run(self, program: str, *arguments: str) -> None:
         account = _account_without_namespace()
@@ -188,6 +209,16 @@ class PrivateServer:
             output.seek(0)
             outcome.stderr = output.read()
         outcome.check_returncode()
+
+
+def _is_living_server(pid: int) -> bool:
+    """Whether a process is a PostgreSQL server and not just the remains of one that nobody collected."""
+    try:
+        name_and_state = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    name, _, rest = name_and_state.partition("(")[2].rpartition(")")
+    return name == "postgres" and rest.split()[0] not in {"Z", "X"}
 
 
 def _account_without_namespace() -> pwd.struct_passwd | None:
