@@ -1,0 +1,166 @@
+"""Small drawn parts that need a decision before they are HTML: ``{% load shouxin_components %}``."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Final, Literal
+
+from django import forms, template
+from django.forms.boundfield import BoundField
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from shouxin.domain.findings import Finding
+from shouxin.web.templatetags.shouxin_format import NOTHING, Fen, icon
+
+register = template.Library()
+
+UsageLevel = Literal["ok", "warn", "full", "over", "none"]
+
+WARN_FROM_RATIO: Final = Decimal("0.85")
+BAR_LENGTH: Final = 1000
+TONES: Final = frozenset({"plain", "blue", "green", "amber", "red", "violet", "navy"})
+
+
+# --- usage of a limit -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a usage bar draws: ``position`` of 1,000, a level that gives the colour, and the percent in words."""
+
+    position: int
+    level: UsageLevel
+    percent: str
+
+    @property
+    def words(self) -> str:
+        """Said beside the bar, since a colour alone says nothing to some readers."""
+        return {"warn": _("接近限额"), "full": _("已用满"), "over": _("超过限额")}.get(self.level, "")
+
+
+def usage_of(used: Fen, cap: Fen, warn_from: Decimal = WARN_FROM_RATIO) -> Usage:
+    """The bar of ``used`` against ``cap``, both in 分: ok, warn from 85 %, full at the cap, over above it."""
+    if used is None or used == "" or cap is None or cap == "" or (cap == 0 and used == 0):
+        return Usage(0, "none", NOTHING)
+    if cap <= 0:
+        return Usage(BAR_LENGTH, "over", NOTHING)
+    ratio = Decimal(used) / cap
+    level = _usage_level(used, cap, ratio, warn_from)
+    return Usage(min(BAR_LENGTH, max(0, int(ratio * BAR_LENGTH))), level, _usage_percent(ratio, level))
+
+
+def _usage_level(used: int, cap: int, ratio: Decimal, warn_from: Decimal) -> UsageLevel:
+    if used > cap:
+        return "over"
+    if used == cap:
+        return "full"
+    return "warn" if ratio >= warn_from else "ok"
+
+
+def _usage_percent(ratio: Decimal, level: UsageLevel) -> str:
+    """Whole percent, but never rounded onto the cap: 99.9 % shows as <100%, 100.1 % as >100%."""
+    whole = (ratio * 100).quantize(Decimal(1), rounding=ROUND_HALF_UP)
+    if whole == 100 and level != "full":
+        return "<100%" if ratio < 1 else ">100%"
+    return f"{whole:,f}%"
+
+
+@register.inclusion_tag("components/usage_bar.html")
+def usage_bar(used: Fen, cap: Fen, label: str = "", warn_from: Decimal | None = None) -> dict[str, object]:
+    """``{% usage_bar used cap label="宏达集团" %}``, both amounts in 分."""
+    usage = usage_of(used, cap, warn_from or WARN_FROM_RATIO)
+    return {"usage": usage, "used": used, "cap": cap, "label": label}
+
+
+# --- badges -----------------------------------------------------------------------------------------------------
+
+
+@register.simple_tag
+def badge(text: object, tone: str = "plain", icon_name: str = "") -> SafeString:
+    """``{% badge "预警 2" "amber" %}``; tones: plain blue green amber red violet navy."""
+    if tone not in TONES:
+        raise ValueError(f"unknown tone {tone!r}")
+    drawn = icon(icon_name) if icon_name else ""
+    return format_html('<span class="pill pill-{}">{}{}</span>', tone, drawn, text)
+
+
+# --- findings ---------------------------------------------------------------------------------------------------
+
+
+@register.filter
+def in_language(finding: Finding) -> str:
+    """What the finding says in the reader's language."""
+    is_english = (get_language() or "").startswith("en")
+    return finding.message_en if is_english and finding.message_en else finding.message
+
+
+@register.filter
+def refusals(findings: Sequence[Finding]) -> list[Finding]:
+    """Those that stop the act."""
+    return [finding for finding in findings if finding.is_refusal]
+
+
+# --- tables -----------------------------------------------------------------------------------------------------
+
+
+@register.inclusion_tag("components/data_table.html")
+def data_table(
+    columns: Sequence[Mapping[str, str]],
+    rows: Sequence[Mapping[str, object]],
+    caption: str = "",
+    empty: str = "",
+) -> dict[str, object]:
+    """A plain table that becomes cards on a telephone.
+
+    ``columns``: ``{"label": …, "kind": "text" | "number" | "centre"}``. ``rows``: ``{"cells": [...], "url": …}``; the
+    first cell carries the link. Cells are escaped unless they were made safe.
+    """
+    shown = [
+        {
+            "url": row.get("url", ""),
+            "tone": row.get("tone", ""),
+            "cells": list(zip(columns, _cells(row), strict=True)),
+        }
+        for row in rows
+    ]
+    return {"columns": columns, "rows": shown, "caption": caption, "empty": empty}
+
+
+def _cells(row: Mapping[str, object]) -> Sequence[object]:
+    cells = row["cells"]
+    if not isinstance(cells, Sequence):
+        raise TypeError("a row has a sequence of cells")
+    return cells
+
+
+# --- forms ------------------------------------------------------------------------------------------------------
+
+
+@register.filter
+def control(field: BoundField) -> SafeString:
+    """The input of a form field with the class that its kind needs."""
+    widget = field.field.widget
+    if isinstance(widget, forms.CheckboxInput):
+        css = "form-check-input"
+    elif isinstance(widget, (forms.CheckboxSelectMultiple, forms.RadioSelect)):
+        css = "form-choices"
+    elif isinstance(widget, forms.Select):
+        css = "form-select"
+    else:
+        css = "form-control"
+    own = widget.attrs.get("class", "")
+    invalid = " is-invalid" if field.errors else ""
+    return field.as_widget(attrs={"class": f"{css} {own}".strip() + invalid})
+
+
+@register.filter
+def is_checkbox(field: BoundField) -> bool:
+    return isinstance(field.field.widget, forms.CheckboxInput)
+
+
+@register.filter
+def is_choice_list(field: BoundField) -> bool:
+    return isinstance(field.field.widget, (forms.CheckboxSelectMultiple, forms.RadioSelect))
