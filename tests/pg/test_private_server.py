@@ -27,7 +27,7 @@ def server(tmp_path: Path) -> Iterator[PrivateServer]:
 
 def kill_server(server: PrivateServer) -> None:
     pid = int((server.data / "postmaster.pid").read_text().split("\n", 1)[0])
-    children = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True).stdout.split()
+    children = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False).stdout.split()
     for process in [pid, *map(int, children)]:
         os.kill(process, signal.SIGKILL)
 

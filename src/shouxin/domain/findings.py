@@ -1,0 +1,39 @@
+"""What a rule says about a case: one finding per broken or strained rule, in words for the person at the desk.
+
+A check returns all its findings as values; nothing is raised for a rule that says no.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """Whether a finding stops the act, warns, or only informs."""
+
+    REFUSE = "refuse"
+    WARN = "warn"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One statement of one rule.
+
+    ``message`` says what was asked, what is allowed and what to do next; ``article`` is the id of the requirement
+    that the rule comes from (JS-11), ``citation`` its document and article as printed; ``inputs`` are the figures
+    it was judged by, already formatted with their units.
+    """
+
+    code: str
+    severity: Severity
+    message: str
+    article: str
+    citation: str = ""
+    message_en: str = ""
+    remedy: str = ""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_refusal(self) -> bool:
+        return self.severity is Severity.REFUSE

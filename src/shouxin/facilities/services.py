@@ -1,0 +1,263 @@
+"""Contracts, drawings and repayments. Each function is one use case in one transaction.
+
+A drawing is judged by every rule at once; the limit ledger alone decides about limits, under its locks. The same
+findings go to page, API and command.
+"""
+
+import datetime as dt
+import uuid
+from dataclasses import asdict, dataclass
+from decimal import ROUND_HALF_UP, Decimal
+
+from django.db import transaction
+from django.utils import timezone
+
+from shouxin.audit import services as audit
+from shouxin.bank.models import OrgUnit, RoleAssignment, Staff
+from shouxin.bank.scope import roles_of, scope_of
+from shouxin.bank.selectors import get_rate
+from shouxin.domain.findings import Finding
+from shouxin.facilities import rules
+from shouxin.facilities.models import Deal, Drawing, Facility
+from shouxin.limits import services as limits
+from shouxin.parties.models import Customer
+from shouxin.parties.selectors import visible_customers
+from shouxin.policy.products import find_product
+
+RESERVATION_CALLER = "facilities.drawing"
+_MAY_REQUEST = frozenset({RoleAssignment.Role.CUSTOMER_MANAGER, RoleAssignment.Role.BRANCH_HEAD})
+_MAY_RELEASE = frozenset({RoleAssignment.Role.BRANCH_HEAD, RoleAssignment.Role.APPROVER})
+
+
+class NotAllowedError(PermissionError):
+    """The person may not do this; the text says who may."""
+
+
+@dataclass(frozen=True, slots=True)
+class DrawingRequest:
+    """What somebody asks for. Amounts in 分 of the facility's currency."""
+
+    facility: Facility
+    amount_fen: int
+    margin_fen: int
+    value_date: dt.date
+    maturity_date: dt.date | None = None
+    purpose: str = ""
+
+
+@transaction.atomic
+def open_facility(
+    *,
+    actor: Staff | None,
+    customer: Customer,
+    branch: OrgUnit,
+    product: str,
+    number: str,
+    start_date: dt.date,
+    end_date: dt.date,
+    business_date: dt.date,
+    currency: str = "CNY",
+) -> Facility:
+    """Open a contract with its leaf in the limit tree. Raises UnknownProductError outside the catalogue (CB-11)."""
+    entry = find_product(product, as_of=business_date)
+    node = limits.add_facility_node(
+        customer,
+        product=entry.code,
+        product_name=entry.name,
+        name=number,
+        valid_from=start_date,
+        valid_to=end_date,
+    )
+    facility = Facility.objects.create(
+        number=number,
+        customer=customer,
+        branch=branch,
+        product=entry.code,
+        currency=currency,
+        start_date=start_date,
+        end_date=end_date,
+        node=node,
+    )
+    audit.record(
+        actor=actor,
+        action="facilities.contract.opened",
+        subject=("customer", customer.pk),
+        summary=f"开立合同 {number}：{entry.name}，{branch.name}，{start_date} 至 {end_date}",
+        business_date=business_date,
+    )
+    return facility
+
+
+def counted_fen(request: DrawingRequest) -> int:
+    """How much of the line a drawing uses, in 分 of yuan: net of margin where the policy says so (JS-14, CB-08)."""
+    entry = find_product(request.facility.product, as_of=request.value_date)
+    if not entry.is_in_scope:
+        return 0
+    amount = request.amount_fen - (request.margin_fen if entry.is_net_of_margin else 0)
+    if request.facility.currency == "CNY":
+        return amount
+    rate = get_rate(currency=request.facility.currency, as_of=request.value_date).rate
+    return int((Decimal(amount) * rate).quantize(Decimal(1), rounding=ROUND_HALF_UP))
+
+
+def check_drawing(*, request: DrawingRequest) -> tuple[list[Finding], limits.Answer | None]:
+    """Everything that a drawing would be told now, and the ledger's own answer; nothing is written."""
+    counted = counted_fen(request)
+    findings = rules.judge_drawing(request=request, counted_fen=counted)
+    if counted == 0:
+        return findings, None
+    answer = limits.simulate(facility=request.facility.node, amount_fen=counted, business_date=request.value_date)
+    return [*findings, *rules.findings_of_refusals(answer)], answer
+
+
+@transaction.atomic
+def request_drawing(*, actor: Staff, request: DrawingRequest, key: str, business_date: dt.date) -> Drawing:
+    """Ask for a drawing: it is reserved on the whole path, or refused with every reason; both are kept.
+
+    ``key`` makes the act happen once: the same key gives the same drawing back.
+
+    Raises:
+        NotAllowedError: the person has no such role, or the customer is outside their view.
+        KeyReusedError: the key was used for another request.
+    """
+    _require_view(actor, request.facility.customer, _MAY_REQUEST, business_date, "支用由客户经理或支行行长发起")
+    identity = uuid.uuid5(uuid.NAMESPACE_URL, f"shouxin:drawing:{actor.pk}:{key}")
+    counted = counted_fen(request)
+    findings = rules.judge_drawing(request=request, counted_fen=counted)
+    is_refused = any(finding.severity == "refuse" for finding in findings)
+    answer: limits.Answer | None = None
+    if counted > 0 and is_refused:
+        answer = limits.simulate(facility=request.facility.node, amount_fen=counted, business_date=request.value_date)
+    elif counted > 0:
+        days = rules.reservation_days(as_of=business_date)
+        answer = limits.reserve(
+            caller=RESERVATION_CALLER,
+            key=f"{actor.pk}:{key}",
+            facility=request.facility.node,
+            amount_fen=counted,
+            business_date=request.value_date,
+            expires_at=timezone.now() + dt.timedelta(days=days),
+            actor_id=actor.pk,
+            payload={"amount": request.amount_fen, "margin": request.margin_fen, "purpose": request.purpose},
+        )
+    existing = Drawing.objects.filter(pk=identity).first()
+    if existing is not None:
+        _require_same(existing, request)
+        return existing
+    if answer is not None:
+        findings = [*findings, *rules.findings_of_refusals(answer)]
+    is_refused = any(finding.severity == "refuse" for finding in findings)
+    drawing = Drawing.objects.create(
+        id=identity,
+        facility=request.facility,
+        amount_fen=request.amount_fen,
+        margin_fen=request.margin_fen,
+        counted_fen=counted,
+        value_date=request.value_date,
+        maturity_date=request.maturity_date,
+        purpose=request.purpose,
+        state=Drawing.State.REFUSED if is_refused else Drawing.State.RESERVED,
+        findings=[asdict(finding) for finding in findings],
+        hold_id=answer.hold_id if answer and not is_refused else None,
+        requested_by=actor,
+    )
+    audit.record(
+        actor=actor,
+        action=f"facilities.drawing.{drawing.state}",
+        subject=("customer", request.facility.customer_id),
+        summary=rules.drawing_summary(drawing),
+        business_date=business_date,
+        details={"drawing": str(drawing.pk), "findings": drawing.findings},
+    )
+    return drawing
+
+
+@transaction.atomic
+def release_drawing(*, actor: Staff, drawing: Drawing, business_date: dt.date) -> Deal:
+    """放款: a second person books a reserved drawing; the deal stands on the books from its value date.
+
+    Raises:
+        NotAllowedError: the person asked for it, or may not release.
+        LedgerError: the reservation is gone, or a limit is frozen.
+    """
+    drawing = Drawing.objects.select_for_update().select_related("facility__customer").get(pk=drawing.pk)
+    facility = drawing.facility
+    _require_view(actor, facility.customer, _MAY_RELEASE, business_date, "放款由支行行长或授信审批岗办理")
+    if drawing.requested_by_id == actor.pk:
+        raise NotAllowedError("申请人不能为自己的支用放款，请由另一人办理（四眼原则）。")
+    if drawing.state != Drawing.State.RESERVED:
+        raise limits.LedgerError("DRAWING_NOT_RESERVED", f"该笔支用为“{drawing.get_state_display()}”，不能放款。")
+    if drawing.hold_id is not None:
+        limits.post(
+            hold_id=drawing.hold_id,
+            amount_fen=drawing.counted_fen,
+            business_date=drawing.value_date,
+            actor_id=actor.pk,
+        )
+    deal = Deal.objects.create(
+        number=f"{facility.number}-{Deal.objects.filter(facility=facility).count() + 1:02d}",
+        customer=facility.customer,
+        branch=facility.branch,
+        facility=facility,
+        hold_id=drawing.hold_id,
+        product=facility.product,
+        currency=facility.currency,
+        amount_fen=drawing.amount_fen,
+        margin_fen=drawing.margin_fen,
+        start_date=drawing.value_date,
+        maturity_date=drawing.maturity_date,
+    )
+    drawing.state = Drawing.State.POSTED
+    drawing.released_by = actor
+    drawing.released_at = timezone.now()
+    drawing.save(update_fields=["state", "released_by", "released_at"])
+    audit.record(
+        actor=actor,
+        action="facilities.drawing.released",
+        subject=("customer", facility.customer_id),
+        summary=rules.drawing_summary(drawing),
+        business_date=business_date,
+        details={"drawing": str(drawing.pk), "deal": deal.number},
+    )
+    return deal
+
+
+@transaction.atomic
+def withdraw_drawing(*, actor: Staff, drawing: Drawing, reason: str, business_date: dt.date) -> None:
+    """Give a reserved drawing back. Raises LedgerError unless it is still reserved."""
+    drawing = Drawing.objects.select_for_update().select_related("facility__customer").get(pk=drawing.pk)
+    _require_view(actor, drawing.facility.customer, _MAY_REQUEST | _MAY_RELEASE, business_date, "撤销由经办或放款人办理")
+    if drawing.state != Drawing.State.RESERVED:
+        raise limits.LedgerError("DRAWING_NOT_RESERVED", f"该笔支用为“{drawing.get_state_display()}”，不能撤销。")
+    if drawing.hold_id is not None:
+        limits.void(hold_id=drawing.hold_id, business_date=business_date, reason=reason, actor_id=actor.pk)
+    drawing.state = Drawing.State.VOIDED
+    drawing.save(update_fields=["state"])
+    audit.record(
+        actor=actor,
+        action="facilities.drawing.withdrawn",
+        subject=("customer", drawing.facility.customer_id),
+        summary=f"{rules.drawing_summary(drawing)}，原因：{reason}",
+        business_date=business_date,
+        details={"drawing": str(drawing.pk)},
+    )
+
+
+def _require_view(
+    actor: Staff, customer: Customer, roles: frozenset[RoleAssignment.Role], as_of: dt.date, who_may: str
+) -> None:
+    if not roles_of(actor, as_of=as_of) & roles:
+        raise NotAllowedError(f"您没有此项权限：{who_may}。")
+    if not visible_customers(scope_of(actor, as_of=as_of)).filter(pk=customer.pk).exists():
+        raise NotAllowedError("该客户不在您的数据范围内。")
+
+
+def _require_same(drawing: Drawing, request: DrawingRequest) -> None:
+    same = (drawing.facility_id, drawing.amount_fen, drawing.margin_fen, drawing.value_date) == (
+        request.facility.pk,
+        request.amount_fen,
+        request.margin_fen,
+        request.value_date,
+    )
+    if not same:
+        raise limits.KeyReusedError("KEY_REUSED", "该请求编号已用于另一笔内容不同的支用。")
