@@ -69,7 +69,7 @@ const DRAWINGS = {
     max: Math.max(110, ...data.items.map((item) => Math.ceil(Number(item.ratio) * 1.05))),
     markLine: { symbol: 'none', silent: true, data: [lineAt(100, '', '#c8321f', 'solid')] },
   }),
-  donut: (data, { isSlim }) => ({
+  donut: (data, { isSlim, height }) => ({
     color: PALETTE,
     tooltip: tooltipOf((at) => `${escapeText(at.name)}<br><b>${escapeText(at.data.text)}</b>（${at.percent}%）`),
     legend: {
@@ -78,11 +78,11 @@ const DRAWINGS = {
       formatter: (name) => `${name}  ${data.items.find((item) => item.label === name)?.text ?? ''}`,
     },
     title: {
-      text: data.total_text, subtext: data.total_label, textAlign: 'center', left: isSlim ? '49%' : '29%', top: isSlim ? '28%' : '41%',
+      text: data.total_text, subtext: data.total_label, textAlign: 'center', left: isSlim ? '49.5%' : '29.5%', top: height * (isSlim ? .41 : .5) - 24,
       textStyle: { color: INK, fontSize: 18, fontWeight: 700 }, subtextStyle: { color: MUTED, fontSize: 12 }, itemGap: 4,
     },
     series: [{
-      type: 'pie', radius: isSlim ? ['38%', '56%'] : ['50%', '74%'], center: isSlim ? ['50%', '38%'] : ['30%', '50%'],
+      type: 'pie', radius: isSlim ? ['46%', '68%'] : ['50%', '74%'], center: isSlim ? ['50%', '41%'] : ['30%', '50%'],
       itemStyle: { borderColor: '#fff', borderWidth: 2 }, label: { show: false },
       data: data.items.map((item) => ({ name: item.label, value: Number(item.value), text: item.text })),
     }],
@@ -121,7 +121,7 @@ const draw = (element) => {
   }
   const chart = echarts.init(element, null, { renderer: 'svg' });
   const show = () => chart.setOption({
-    animation: false, textStyle: { fontFamily: FONT }, ...option(data, { isSlim: element.clientWidth < 440 }),
+    animation: false, textStyle: { fontFamily: FONT }, ...option(data, { isSlim: element.clientWidth < 440, height: element.clientHeight }),
   }, true);
   show();
   chart.on('click', (at) => { if (at.data?.url) window.location.assign(at.data.url); });

@@ -82,7 +82,7 @@ const STYLE = [
       'text-background-padding': 2, 'text-background-shape': 'round-rectangle',
     },
   },
-  { selector: 'edge[kind != "holding"]', style: { 'line-dash-pattern': [5, 4], color: 'data(ink)' } },
+  { selector: 'edge[kind != "holding"]', style: { 'line-dash-pattern': [5, 4], color: 'data(ink)', 'text-margin-x': 'data(text_x)', 'text-margin-y': 'data(text_y)' } },
   { selector: 'edge[bend]', style: { 'curve-style': 'unbundled-bezier', 'control-point-distances': 'data(bend)', 'control-point-weights': .5, 'edge-distances': 'node-position' } },
   { selector: '.faded', style: { opacity: .18 } },
 ];
@@ -95,7 +95,7 @@ const elementsOf = (graph) => [
       group: 'edges',
       data: {
         id: `edge-${at}`, source: String(edge.source), target: String(edge.target), kind: edge.kind, label: edge.label ?? '',
-        colour: look.colour, ink: look.ink, style: look.style, arrowShape: look.arrow ? 'triangle' : 'none',
+        colour: look.colour, ink: look.ink, style: look.style, text_x: 0, text_y: 0, arrowShape: look.arrow ? 'triangle' : 'none',
       },
     };
   }),
@@ -234,7 +234,8 @@ const placeOne = (node, standing) => {
 };
 
 // A dashed line bows to the side where it crosses the fewest nodes and its text meets neither node nor text.
-const BENDS = [0, -34, 34, -64, 64, -100, 100, -140, 140, -190, 190, -250, 250];
+const BENDS = [0, -34, 34, -64, 64, -100, 100, -140, 140, -190, 190, -250, 250, -330, 330, -420, 420];
+const TEXT_SHARES = [.5, .42, .58, .34, .66, .26, .74];
 
 const bendOverlays = (visible) => {
   const nodes = visible.nodes().map((node) => ({
@@ -245,15 +246,21 @@ const bendOverlays = (visible) => {
     const from = edge.source().position();
     const to = edge.target().position();
     const others = nodes.filter((node) => node.id !== edge.source().id() && node.id !== edge.target().id());
-    let best = { cost: Infinity, bend: 0 };
+    let best = { cost: Infinity };
     for (const bend of BENDS) {
-      const text = textBox(edge, middleOf(from, to, bend));
-      const cost = 12 * crossings(from, to, bend, others) + 7 * meetings(text, nodes) + 7 * meetings(text, texts) + Math.abs(bend) / 34;
-      if (cost < best.cost) best = { cost, bend };
+      const met = crossings(from, to, bend, others);
+      for (const share of TEXT_SHARES) {
+        const at = curvePoint(from, to, bend, share);
+        const text = textBox(edge, at);
+        const cost = 12 * met + 9 * meetings(text, nodes) + 7 * meetings(text, texts) + Math.abs(bend) / 34 + Math.abs(share - .5) * 6;
+        if (cost < best.cost) best = { cost, bend, at, text };
+      }
     }
+    const middle = middleOf(from, to, best.bend);
     edge.removeData('bend');
     if (best.bend) edge.data('bend', String(best.bend));
-    texts.push(textBox(edge, middleOf(from, to, best.bend)));
+    edge.data({ text_x: best.at.x - middle.x, text_y: best.at.y - middle.y });
+    texts.push(best.text);
   }
 };
 
@@ -299,7 +306,7 @@ const edgeToSvg = (edge) => {
   const dash = { dashed: ' stroke-dasharray="5 4"', dotted: ' stroke-dasharray="1.5 3"', solid: '' }[look.style];
   const arrow = look.arrow ? ` marker-end="url(#arrow-${edge.data('kind')})"` : '';
   const label = edge.data('label')
-    ? `<text x="${middle.x}" y="${middle.y + 3}" font-size="9" text-anchor="middle" fill="${look.ink}" stroke="#fff" stroke-width="3" paint-order="stroke">${xml(edge.data('label'))}</text>`
+    ? `<text x="${middle.x + edge.data('text_x')}" y="${middle.y + edge.data('text_y') + 3}" font-size="9" text-anchor="middle" fill="${look.ink}" stroke="#fff" stroke-width="3" paint-order="stroke">${xml(edge.data('label'))}</text>`
     : '';
   return `<path d="${path}" fill="none" stroke="${look.colour}" stroke-width="1.2"${dash}${arrow}/>${label}`;
 };
