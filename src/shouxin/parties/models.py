@@ -37,6 +37,7 @@ class Party(models.Model):
     identity_number = models.CharField("身份证号", max_length=18, null=True, blank=True)
     birth_date = models.DateField("出生日期", null=True, blank=True)
     death_date = models.DateField("去世日期", null=True, blank=True)
+    sex = models.CharField("性别", max_length=1, blank=True, choices=[("M", "男"), ("F", "女")])
 
     class Meta:
         ordering: ClassVar = ["id"]
