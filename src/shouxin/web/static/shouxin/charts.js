@@ -33,7 +33,7 @@ const horizontalBars = (data, rest) => ({
   grid: { left: 6, right: 14 + 7 * Math.max(...data.items.map((item) => item.text.length)), top: rest.top ?? 8, bottom: 4, containLabel: true },
   tooltip: tooltipOf((at) => `${escapeText(at.data.name)}<br><b>${escapeText(at.data.text)}</b>`),
   xAxis: {
-    type: 'value', max: rest.max, splitLine: { lineStyle: { color: LINE } }, axisLabel: { ...axisText, formatter: '{value}%', showMaxLabel: false }, axisTick: { show: false },
+    type: 'value', max: rest.max, splitNumber: isNarrow() ? 3 : 5, splitLine: { lineStyle: { color: LINE } }, axisLabel: { ...axisText, formatter: '{value}%', showMaxLabel: false, hideOverlap: true }, axisTick: { show: false },
   },
   yAxis: {
     type: 'category', inverse: true, data: data.items.map((item) => item.label), axisTick: { show: false },
@@ -145,8 +145,12 @@ const resizeAll = () => {
 
 let waiting = 0;
 window.addEventListener('resize', () => { cancelAnimationFrame(waiting); waiting = requestAnimationFrame(resizeAll); });
-window.addEventListener('beforeprint', resizeAll);
-window.addEventListener('afterprint', resizeAll);
+// Paper is narrower than the screen: with a view box the drawing shrinks to the width that the print style gives it.
+window.addEventListener('beforeprint', () => {
+  for (const [element, { chart }] of drawn) {
+    element.querySelector('svg')?.setAttribute('viewBox', `0 0 ${chart.getWidth()} ${chart.getHeight()}`);
+  }
+});
 
 const drawWithin = (root) => { for (const element of root.querySelectorAll('[data-chart]')) draw(element); };
 drawWithin(document);

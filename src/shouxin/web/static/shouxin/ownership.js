@@ -84,7 +84,7 @@ const STYLE = [
   },
   { selector: 'edge[kind != "holding"]', style: { 'line-dash-pattern': [5, 4], color: 'data(ink)', 'text-margin-x': 'data(text_x)', 'text-margin-y': 'data(text_y)' } },
   { selector: 'edge[bend]', style: { 'curve-style': 'unbundled-bezier', 'control-point-distances': 'data(bend)', 'control-point-weights': .5, 'edge-distances': 'node-position' } },
-  { selector: '.faded', style: { opacity: .18 } },
+  { selector: '.faded', style: { opacity: .3 } },
 ];
 
 const elementsOf = (graph) => [
@@ -373,6 +373,18 @@ const showDetail = (panel, node) => {
   if (node.url) part('link').href = node.url;
 };
 
+// Everything above a node along holdings: the paths by which it is controlled.
+const controlPath = (node) => {
+  let path = node;
+  for (let grown = true; grown;) {
+    const above = path.union(path.nodes().incomers('edge[kind = "holding"]:visible'));
+    const next = above.union(above.edges().sources());
+    grown = next.length > path.length;
+    path = next;
+  }
+  return path;
+};
+
 // --- one graph -------------------------------------------------------------------------------------------------
 
 const ARROWS = { ArrowUp: [0, -1], ArrowDown: [0, 1], ArrowLeft: [-1, 0], ArrowRight: [1, 0] };
@@ -438,7 +450,7 @@ const mount = (root) => {
     chosen = node;
     node.addClass('chosen');
     cy.elements().removeClass('faded');
-    cy.elements(':visible').difference(node.closedNeighborhood()).addClass('faded');
+    cy.elements(':visible').difference(node.closedNeighborhood().union(controlPath(node))).addClass('faded');
     showDetail(panel, node.data('source_node'));
   };
   const clear = () => {
@@ -486,7 +498,15 @@ const mount = (root) => {
   let waiting = 0;
   const refit = () => { cancelAnimationFrame(waiting); waiting = requestAnimationFrame(start); };
   new ResizeObserver(refit).observe(canvas);
-  window.addEventListener('beforeprint', fit);
+  // A canvas prints badly or not at all; paper gets the same picture as SVG.
+  const paper = document.createElement('div');
+  paper.className = 'ownership-paper';
+  paper.setAttribute('aria-hidden', 'true');
+  canvas.after(paper);
+  window.addEventListener('beforeprint', () => {
+    const drawing = new DOMParser().parseFromString(toSvg(cy), 'image/svg+xml').documentElement;
+    paper.replaceChildren(document.importNode(drawing, true));
+  });
   refresh();
   const list = root.querySelector('details[data-close-when-drawn]');
   if (list) list.open = false;
@@ -502,7 +522,7 @@ const hideUnusedLegend = (root, graph) => {
     ...graph.nodes.filter((node) => node.ultimate).map(() => 'swatch-ultimate'),
     ...graph.nodes.filter((node) => node.kind === 'org').map(() => 'swatch-org'),
   ]);
-  for (const sample of root.querySelectorAll('.legend i')) {
+  for (const sample of root.querySelectorAll('.graph-legend i')) {
     const name = [...sample.classList].find((each) => /^(line|swatch)-(?!line)/.test(each));
     if (name && !used.has(name)) sample.parentElement.hidden = true;
   }
