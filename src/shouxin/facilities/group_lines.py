@@ -51,9 +51,7 @@ def check_line(*, proposal: LineProposal, approver: Staff, as_of: dt.date) -> li
             as_of=as_of,
         ),
         *rules.judge_group_total(amount_fen=proposal.amount_fen, as_of=as_of),
-        *rules.judge_meeting(
-            amount_fen=proposal.amount_fen, minutes_number=proposal.minutes_number, as_of=as_of
-        ),
+        *rules.judge_meeting(amount_fen=proposal.amount_fen, minutes_number=proposal.minutes_number, as_of=as_of),
         *rules.judge_allocation(
             line_fen=proposal.amount_fen, sub_limits_fen=proposal.sub_limits_fen, member_ids=members
         ),
@@ -61,16 +59,14 @@ def check_line(*, proposal: LineProposal, approver: Staff, as_of: dt.date) -> li
 
 
 @transaction.atomic
-def approve_line(
-    *, proposal: LineProposal, proposer: Staff, approver: Staff, business_date: dt.date
-) -> GroupLine:
+def approve_line(*, proposal: LineProposal, proposer: Staff, approver: Staff, business_date: dt.date) -> GroupLine:
     """Put a group's line and its members' sub-limits in force.
 
     Raises:
         LineRefusedError: any rule refuses; nothing is written.
     """
     findings = check_line(proposal=proposal, approver=approver, as_of=business_date)
-    refusals = [finding for finding in findings if finding.severity == "refuse"]
+    refusals = [finding for finding in findings if finding.is_refusal]
     if proposer.pk == approver.pk:
         refusals.append(rules.same_person_finding())
     if refusals:

@@ -9,7 +9,7 @@ import uuid
 from dataclasses import asdict, dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from shouxin.audit import services as audit
@@ -122,9 +122,14 @@ def request_drawing(*, actor: Staff, request: DrawingRequest, key: str, business
     """
     _require_view(actor, request.facility.customer, _MAY_REQUEST, business_date, "支用由客户经理或支行行长发起")
     identity = uuid.uuid5(uuid.NAMESPACE_URL, f"shouxin:drawing:{actor.pk}:{key}")
+    _wait_for_same_key(identity)
+    existing = Drawing.objects.filter(pk=identity).first()
+    if existing is not None:
+        _require_same(existing, request)
+        return existing
     counted = counted_fen(request)
     findings = rules.judge_drawing(request=request, counted_fen=counted)
-    is_refused = any(finding.severity == "refuse" for finding in findings)
+    is_refused = any(finding.is_refusal for finding in findings)
     answer: limits.Answer | None = None
     if counted > 0 and is_refused:
         answer = limits.simulate(facility=request.facility.node, amount_fen=counted, business_date=request.value_date)
@@ -140,13 +145,9 @@ def request_drawing(*, actor: Staff, request: DrawingRequest, key: str, business
             actor_id=actor.pk,
             payload={"amount": request.amount_fen, "margin": request.margin_fen, "purpose": request.purpose},
         )
-    existing = Drawing.objects.filter(pk=identity).first()
-    if existing is not None:
-        _require_same(existing, request)
-        return existing
     if answer is not None:
         findings = [*findings, *rules.findings_of_refusals(answer)]
-    is_refused = any(finding.severity == "refuse" for finding in findings)
+    is_refused = any(finding.is_refusal for finding in findings)
     drawing = Drawing.objects.create(
         id=identity,
         facility=request.facility,
@@ -226,7 +227,9 @@ def release_drawing(*, actor: Staff, drawing: Drawing, business_date: dt.date) -
 def withdraw_drawing(*, actor: Staff, drawing: Drawing, reason: str, business_date: dt.date) -> None:
     """Give a reserved drawing back. Raises LedgerError unless it is still reserved."""
     drawing = Drawing.objects.select_for_update().select_related("facility__customer").get(pk=drawing.pk)
-    _require_view(actor, drawing.facility.customer, _MAY_REQUEST | _MAY_RELEASE, business_date, "撤销由经办或放款人办理")
+    _require_view(
+        actor, drawing.facility.customer, _MAY_REQUEST | _MAY_RELEASE, business_date, "撤销由经办或放款人办理"
+    )
     if drawing.state != Drawing.State.RESERVED:
         raise limits.LedgerError("DRAWING_NOT_RESERVED", f"该笔支用为“{drawing.get_state_display()}”，不能撤销。")
     if drawing.hold_id is not None:
@@ -250,6 +253,12 @@ def _require_view(
         raise NotAllowedError(f"您没有此项权限：{who_may}。")
     if not visible_customers(scope_of(actor, as_of=as_of)).filter(pk=customer.pk).exists():
         raise NotAllowedError("该客户不在您的数据范围内。")
+
+
+def _wait_for_same_key(identity: uuid.UUID) -> None:
+    """Two requests with one key come one after the other; the second then finds the first one's drawing."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [str(identity)])
 
 
 def _require_same(drawing: Drawing, request: DrawingRequest) -> None:
