@@ -19,6 +19,7 @@ from shouxin.bank.selectors import get_rate
 from shouxin.domain.findings import Finding
 from shouxin.facilities import rules
 from shouxin.facilities.models import Deal, Drawing, Facility
+from shouxin.facilities.selectors import domain_deals
 from shouxin.limits import services as limits
 from shouxin.parties.models import Customer
 from shouxin.parties.selectors import visible_customers
@@ -270,3 +271,52 @@ def _require_same(drawing: Drawing, request: DrawingRequest) -> None:
     )
     if not same:
         raise limits.KeyReusedError("KEY_REUSED", "该请求编号已用于另一笔内容不同的支用。")
+
+
+@transaction.atomic
+def take_over_deal(
+    *,
+    facility: Facility,
+    number: str,
+    product: str,
+    amount_fen: int,
+    start_date: dt.date,
+    margin_fen: int = 0,
+    own_cd_fen: int = 0,
+    treasury_fen: int = 0,
+    is_drawn: bool = True,
+    maturity_date: dt.date | None = None,
+) -> Deal:
+    """Bring a deal that exists already onto the books and into the ledger (上线移植). Raises LedgerError if refused."""
+    deal = Deal(
+        number=number,
+        customer=facility.customer,
+        branch=facility.branch,
+        facility=facility,
+        product=find_product(product, as_of=start_date).code,
+        currency=facility.currency,
+        amount_fen=amount_fen,
+        margin_fen=margin_fen,
+        own_cd_fen=own_cd_fen,
+        treasury_fen=treasury_fen,
+        is_drawn=is_drawn,
+        start_date=start_date,
+        maturity_date=maturity_date,
+    )
+    ((_, seen),) = domain_deals([deal], as_of=start_date)
+    if seen.control_use_fen:
+        answer = limits.reserve(
+            caller="facilities.take_over",
+            key=number,
+            facility=facility.node,
+            amount_fen=seen.control_use_fen,
+            business_date=start_date,
+            expires_at=timezone.now() + dt.timedelta(days=1),
+            actor_id=None,
+        )
+        if answer.hold_id is None:
+            raise limits.LedgerError("TAKE_OVER_REFUSED", f"{number} 超出额度，不能移植。")
+        limits.post(hold_id=answer.hold_id, amount_fen=seen.control_use_fen, business_date=start_date, actor_id=None)
+        deal.hold_id = answer.hold_id
+    deal.save()
+    return deal

@@ -1,9 +1,7 @@
 """The bridge between stored evidence, the policy and the group engine. No rule is decided here."""
 
 import datetime as dt
-from collections.abc import Iterable
 from decimal import Decimal
-
 
 from shouxin.domain import evidence as facts
 from shouxin.domain.groups import GroupSettings

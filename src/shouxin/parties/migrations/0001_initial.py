@@ -113,6 +113,7 @@ class Migration(migrations.Migration):
                 ('identity_number', models.CharField(blank=True, max_length=18, null=True, verbose_name='身份证号')),
                 ('birth_date', models.DateField(blank=True, null=True, verbose_name='出生日期')),
                 ('death_date', models.DateField(blank=True, null=True, verbose_name='去世日期')),
+                ('sex', models.CharField(blank=True, choices=[('M', '男'), ('F', '女')], max_length=1, verbose_name='性别')),
             ],
             options={
                 'verbose_name': '主体',
