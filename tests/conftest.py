@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 
 from shouxin.bank.models import OrgUnit, RoleAssignment, Staff
+from tests.demo import demo_bank
+
+__all__ = ["demo_bank"]
 
 DAY = dt.date(2025, 6, 30)
 SINCE = dt.date(2020, 1, 1)

@@ -21,7 +21,6 @@ PACKAGE_DIR = Path(__file__).resolve().parent
 ENVIRONMENT = os.environ.get("SHOUXIN_ENVIRONMENT", "production")
 IS_DEMO = ENVIRONMENT == "demo"
 IS_PRODUCTION = ENVIRONMENT == "production"
-INSTITUTION = os.environ.get("SHOUXIN_INSTITUTION", "demo-rural-bank")
 
 
 def _database() -> dict[str, object]:

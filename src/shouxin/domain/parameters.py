@@ -6,7 +6,7 @@ own values lie over the general ones and may be stricter or, where its own rule 
 
 import datetime as dt
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 
@@ -115,6 +115,12 @@ class PolicyBook:
 
     def keys(self) -> list[str]:
         return sorted(self._parameters)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._parameters
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
 
     def parameter(self, key: str) -> Parameter:
         """Raises UnknownParameterError for a key that no policy file has."""

@@ -38,6 +38,8 @@ from shouxin.policy import load_book
 from shouxin.policy.products import resolve_product
 
 MICRO = 1_000_000
+_DEAL_AGE = dt.timedelta(days=107)  # the file gives no dates: all deals began in the same quarter, before its day
+_CONTRACT_TERM = dt.timedelta(days=365)
 _PARAMETERS = {
     "group_limit_pct": "group.limit.pct_net_capital",
     "meeting_threshold": "group.meeting_threshold",
@@ -105,7 +107,9 @@ def store(
     factor = _unit_factor(document["institution"].get("unit", "万元"))
     _store_institution(document["institution"], as_of, factor)
     for currency, rate in document.get("rates", {}).items():
-        ExchangeRate.objects.create(currency=currency, date=as_of, rate=Decimal(str(rate)), source="情景文件")
+        ExchangeRate.objects.create(
+            currency=currency, date=as_of - _DEAL_AGE, rate=Decimal(str(rate)), source="情景文件"
+        )
     parties = _store_parties(document)
     branches = dict(units) if units is not None else _store_branches(document)
     manager = owner or _any_manager(branches)
@@ -236,7 +240,7 @@ def _store_deals(
     factor: int,
 ) -> dict[tuple[str, str, str, str], Facility]:
     """Every deal under a contract of its customer, product, branch and currency that runs for a year around the day."""
-    start, end = as_of - dt.timedelta(days=107), as_of + dt.timedelta(days=258)
+    start, end = as_of - _DEAL_AGE, as_of - _DEAL_AGE + _CONTRACT_TERM
     facilities: dict[tuple[str, str, str, str], Facility] = {}
     for place, row in enumerate(_deal_rows(document), start=1):
         if row["customer"] not in customers:
