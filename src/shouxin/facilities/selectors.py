@@ -13,7 +13,7 @@ from shouxin.domain.money import Money
 from shouxin.domain.parameters import PolicyBook
 from shouxin.facilities.models import Deal, Drawing, Facility, GroupLine
 from shouxin.policy import load_book
-from shouxin.policy.products import find_product
+from shouxin.policy.products import ProductRule, find_product
 
 
 def deals_on(as_of: dt.date) -> QuerySet[Deal]:
@@ -35,28 +35,28 @@ def domain_deals(
         return Decimal(1) if currency == "CNY" else get_rate(currency=currency, as_of=as_of).rate
 
     @cache
-    def product(code: str) -> dict[str, object]:
-        rule = find_product(code, as_of=as_of, book=policy)
-        return {
-            "is_in_scope": rule.is_in_scope,
-            "is_net_of_margin": rule.is_net_of_margin,
-            "deducts_own_cd": rule.deducts_own_cd,
-            "deducts_treasury": rule.deducts_treasury,
-            "conversion_factor": rule.conversion_factor,
-        }
+    def product(code: str) -> ProductRule:
+        return find_product(code, as_of=as_of, book=policy)
 
     def seen(deal: Deal) -> exposure.Deal:
-        amounts = {
-            name: Money(getattr(deal, name), deal.currency).at_rate(rate(deal.currency)).fen
-            for name in ("amount_fen", "margin_fen", "own_cd_fen", "treasury_fen")
-        }
+        def yuan(fen: int) -> int:
+            return Money(fen, deal.currency).at_rate(rate(deal.currency)).fen
+
+        rule = product(deal.product)
         return exposure.Deal(
             customer=str(deal.customer_id),
             branch=str(deal.branch_id),
             product=deal.product,
             is_drawn=deal.is_drawn,
-            **amounts,
-            **product(deal.product),  # type: ignore[arg-type]
+            amount_fen=yuan(deal.amount_fen),
+            margin_fen=yuan(deal.margin_fen),
+            own_cd_fen=yuan(deal.own_cd_fen),
+            treasury_fen=yuan(deal.treasury_fen),
+            is_in_scope=rule.is_in_scope,
+            is_net_of_margin=rule.is_net_of_margin,
+            deducts_own_cd=rule.deducts_own_cd,
+            deducts_treasury=rule.deducts_treasury,
+            conversion_factor=rule.conversion_factor,
         )
 
     return [(deal, seen(deal)) for deal in deals]

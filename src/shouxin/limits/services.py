@@ -240,7 +240,7 @@ def _require(answer: Mapping[str, Any]) -> None:
         raise LedgerError(code, _REFUSALS.get(code, code))
 
 
-def _call(function: str, arguments: tuple[object, ...]) -> dict[str, Any]:
+def _call(function: str, arguments: tuple[Any, ...]) -> dict[str, Any]:
     marks = ", ".join(["%s"] * len(arguments))
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {function}({marks})", arguments)

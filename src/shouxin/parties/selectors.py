@@ -63,8 +63,8 @@ def search_filter(text: str) -> Q:
         found |= Q(party__pinyin_initials__startswith=text.lower()) | Q(party__pinyin__startswith=text.lower())
     digits = re.sub(r"\D", "", text)
     if len(digits) >= 4:
-        found |= Exists(
-            ContactPoint.objects.filter(customer=OuterRef("pk"), digits__contains=digits).exclude(digits="")
+        found |= Q(
+            Exists(ContactPoint.objects.filter(customer=OuterRef("pk"), digits__contains=digits).exclude(digits=""))
         )
     return found
 

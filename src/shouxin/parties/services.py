@@ -34,11 +34,14 @@ class ContactInput:
 
 def search_keys(name: str) -> dict[str, str]:
     """Pinyin and its initials, lower case without spaces: 宏达集团 → hongdajituan, hdjt."""
-    syllables = lazy_pinyin(name, errors=lambda rest: [c for c in rest if c.isascii() and c.isalnum()])
-    initials = lazy_pinyin(
-        name, style=Style.FIRST_LETTER, errors=lambda rest: [c for c in rest if c.isascii() and c.isalnum()]
-    )
+    syllables = lazy_pinyin(name, errors=_plain_letters)
+    initials = lazy_pinyin(name, style=Style.FIRST_LETTER, errors=_plain_letters)
     return {"pinyin": "".join(syllables).lower()[:600], "pinyin_initials": "".join(initials).lower()[:200]}
+
+
+def _plain_letters(rest: str) -> str:
+    """What is no Chinese in a name counts as its letters and digits."""
+    return "".join(character for character in rest if character.isascii() and character.isalnum())
 
 
 def create_party(*, kind: str, name: str, source_id: str | None = None, **fields: object) -> Party:

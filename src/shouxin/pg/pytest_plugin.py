@@ -36,7 +36,9 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 def pytest_report_header(config: pytest.Config) -> str | None:
     server = config.stash.get(_server_key, None)
-    return server and f"postgresql: {server.binaries.major} ({server.binaries.origin}), private"
+    if server is None:
+        return None
+    return f"postgresql: {server.binaries.major} ({server.binaries.origin}), private"
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import psycopg
@@ -194,7 +195,7 @@ class PrivateServer:
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("PG", "LC_", "LANG"))}
         # pg_ctl leaves the server holding its output, so a pipe would never close: write to a file instead.
         with tempfile.TemporaryFile("w+") as output:
-            outcome = subprocess.run(  # noqa: S603 - our own argument list
+            outcome: subprocess.CompletedProcess[Any] = subprocess.run(  # noqa: S603 - our own argument list
                 [*prefix, self.binaries.program(program), *arguments],
                 env=environment,
                 cwd=self.folder,

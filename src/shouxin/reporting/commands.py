@@ -46,11 +46,11 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         document = json.loads(file.read_text(encoding="utf-8-sig"), parse_float=Decimal)
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise _bad_input(f"{file}: 不是有效的 JSON：{error}") from error
+        raise BadInputError(f"{file}: 不是有效的 JSON：{error}") from error
     needed = ("institution", "as_of", "persons", "companies", "holdings", "deals", "deal_columns")
     missing = [key for key in needed if not isinstance(document, dict) or key not in document]
     if missing:
-        raise _bad_input(f"{file}: 缺少 {missing}")
+        raise BadInputError(f"{file}: 缺少 {missing}")
     return dict(document)
 
 
@@ -70,12 +70,12 @@ def _run(document: dict[str, Any]) -> dict[str, Any]:
         answers = Answers(store(document))
         return {key: answers.answer(key) for key in document.get("expected", {})}
     except (ScenarioError, UnknownProductError, LedgerError, KeyError, ValueError) as error:
-        raise _bad_input(f"情景文件不能运行：{type(error).__name__} {error}") from error
+        raise BadInputError(f"情景文件不能运行：{type(error).__name__} {error}") from error
     finally:
         connections.close_all()
 
 
-def _bad_input(message: str) -> click.ClickException:
-    error = click.ClickException(message)
-    error.exit_code = 2
-    return error
+class BadInputError(click.ClickException):
+    """The file cannot be used; exit code 2."""
+
+    exit_code = 2

@@ -178,7 +178,7 @@ def _store_customers(
     manager: Staff,
     as_of: dt.date,
 ) -> dict[str, Customer]:
-    home = {}
+    home: dict[str, OrgUnit] = {}
     for row in _deal_rows(document):
         home.setdefault(row["customer"], branches[row["branch"]])
     return {

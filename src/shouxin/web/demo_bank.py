@@ -152,7 +152,8 @@ def _create_prospects(units: dict[str, OrgUnit], staff: dict[str, Staff], day: d
     """A list that looks like one: mostly complete, some to repair, some without a next step. Always the same."""
     random = Random(_SEED)  # noqa: S311 - invented names, nothing secret
     managers = [staff["liujg"], staff["zhoulp"], staff["suny"], staff["maj"]]
-    parties, used = [], set[str]()
+    parties: list[Party] = []
+    used: set[str] = set()
     while len(parties) < PROSPECTS:
         if random.random() < 0.75:
             trade, industry = random.choice(people.TRADES)
