@@ -7,6 +7,7 @@ knows today's counties refuses people born before one existed.
 import datetime as dt
 import re
 
+import phonenumbers
 from stdnum.cn import uscc
 from stdnum.exceptions import InvalidChecksum, InvalidFormat, InvalidLength, ValidationError
 
@@ -62,3 +63,13 @@ def mask_identity_number(number: str) -> str:
 def mask_phone(number: str) -> str:
     """The first three and last four digits: 138****5678."""
     return f"{number[:3]}****{number[-4:]}" if len(number) >= 8 else "*" * len(number)
+
+
+def phone_digits(value: str) -> str:
+    """The digits of a telephone number as they are searched, extension dropped; empty when there is no number."""
+    main = re.split(r"(?:转|分机|ext\.?|x|#)", value, maxsplit=1, flags=re.IGNORECASE)[0]
+    try:
+        number = phonenumbers.parse(main, "CN")
+    except phonenumbers.NumberParseException:
+        return re.sub(r"\D", "", main)[:40]
+    return str(number.national_number)

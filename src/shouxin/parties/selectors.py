@@ -6,6 +6,7 @@ import re
 from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet, Subquery
 
 from shouxin.bank.scope import DataScope, Reach
+from shouxin.domain.identifiers import phone_digits
 from shouxin.parties.models import Classification, ContactPoint, Customer, CustomerClass, Ownership, Party
 
 
@@ -93,3 +94,12 @@ def list_classes() -> QuerySet[CustomerClass]:
 def parties_by_source_id(source_ids: set[str]) -> dict[str, Party]:
     """Parties by the caller's own ids, in one query."""
     return {party.source_id: party for party in Party.objects.filter(source_id__in=source_ids) if party.source_id}
+
+
+def find_similar(*, name: str, phone: str, limit: int = 5) -> list[Customer]:
+    """Customers of the whole bank with this very name or telephone: possible duplicates of a new one."""
+    same = Q(party__name=name.strip())
+    digits = phone_digits(phone) if phone else ""
+    if digits:
+        same |= Q(Exists(ContactPoint.objects.filter(customer=OuterRef("pk"), digits=digits)))
+    return list(Customer.objects.filter(same).select_related("party", "unit")[:limit])

@@ -1,16 +1,15 @@
 """Add and change parties and customers. Each function is one use case and one transaction."""
 
 import datetime as dt
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import phonenumbers
 from django.db import transaction
 from pypinyin import Style, lazy_pinyin
 
 from shouxin.audit import services as audit
 from shouxin.bank.models import OrgUnit, Staff
+from shouxin.domain.identifiers import phone_digits
 from shouxin.parties.models import Classification, ContactPoint, Customer, CustomerClass, Ownership, Party
 
 
@@ -47,16 +46,6 @@ def _plain_letters(rest: str) -> str:
 def create_party(*, kind: str, name: str, source_id: str | None = None, **fields: object) -> Party:
     """Add one party with its search keys. Identifiers are checked by whoever reads the input."""
     return Party.objects.create(kind=kind, name=name, source_id=source_id, **search_keys(name), **fields)
-
-
-def phone_digits(value: str) -> str:
-    """The digits of a telephone number as they are searched, extension dropped; empty when there is no number."""
-    main = re.split(r"(?:转|分机|ext\.?|x|#)", value, maxsplit=1, flags=re.IGNORECASE)[0]
-    try:
-        number = phonenumbers.parse(main, "CN")
-    except phonenumbers.NumberParseException:
-        return re.sub(r"\D", "", main)[:40]
-    return str(number.national_number)
 
 
 @transaction.atomic
@@ -156,6 +145,8 @@ def add_prospect(
     contacts: tuple[ContactInput, ...],
     customer_class: CustomerClass | None,
     business_date: dt.date,
+    next_step: str = "",
+    next_step_date: dt.date | None = None,
 ) -> Customer:
     """Fill one line of one's own list. Raises CustomerInputError without a name or with a doubled contact way."""
     name = name.strip()
@@ -170,4 +161,22 @@ def add_prospect(
         business_date=business_date,
         customer_class=customer_class,
         contacts=contacts,
+        next_step=next_step,
+        next_step_date=next_step_date,
+    )
+
+
+@transaction.atomic
+def set_next_step(
+    *, actor: Staff, customer: Customer, next_step: str, next_step_date: dt.date, business_date: dt.date
+) -> None:
+    """Plan what happens next with a customer and when."""
+    customer.next_step, customer.next_step_date = next_step, next_step_date
+    customer.save(update_fields=["next_step", "next_step_date", "updated_at"])
+    audit.record(
+        actor=actor,
+        action="parties.customer.next_step",
+        subject=("customer", customer.pk),
+        summary=f"下一步：{next_step}（{next_step_date}）",
+        business_date=business_date,
     )

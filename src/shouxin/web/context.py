@@ -1,7 +1,67 @@
-"""What every page shows around its content."""
+"""What every page shows around its content: navigation by role, who is signed in, the business day, what waits."""
 
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from shouxin.bank.models import Institution, RoleAssignment, Staff
+from shouxin.bank.scope import roles_of, scope_of
+from shouxin.bank.selectors import get_business_date
+from shouxin.facilities.models import Drawing
+from shouxin.groups.selectors import list_open_merge_tasks
+from shouxin.parties.selectors import visible_customers
+
+Role = RoleAssignment.Role
 
 
-def navigation(request: HttpRequest) -> dict[str, object]:  # noqa: ARG001
-    return {}
+def navigation(request: HttpRequest) -> dict[str, object]:
+    """Context for base.html; nearly nothing for visitors who are not signed in."""
+    institution = Institution.objects.first()
+    name = institution.name if institution else ""
+    actor = getattr(request, "user", None)
+    if not isinstance(actor, Staff):
+        return {"institution_name": name}
+    day = get_business_date()
+    roles = roles_of(actor, as_of=day)
+    scope = scope_of(actor, as_of=day)
+    waiting = Drawing.objects.filter(
+        state=Drawing.State.RESERVED, facility__customer__in=visible_customers(scope)
+    ).count()
+    tasks = list_open_merge_tasks().count() if Role.IDENTIFICATION_OFFICER in roles else 0
+    return {
+        "institution_name": name,
+        "business_date": day,
+        "staff_name": actor.name,
+        "staff_unit": actor.unit.name,
+        "staff_role": "、".join(str(Role(role).label) for role in sorted(roles)),
+        "waiting_count": waiting + tasks,
+        "waiting_url": reverse("workbench") + "#waiting",
+        "navigation": _sections(request.path, waiting=waiting, tasks=tasks),
+    }
+
+
+def _sections(path: str, *, waiting: int, tasks: int) -> list[dict[str, object]]:
+    def item(name: str, label: str, icon: str, badge: int = 0) -> dict[str, object]:
+        url = reverse(name)
+        active = path == url if url == "/" else path.startswith(url)
+        return {"url": url, "label": label, "icon": icon, "active": active, "badge": badge or None}
+
+    return [
+        {"title": _("工作台"), "items": [item("workbench", _("额度总览"), "chart-bar", waiting)]},
+        {
+            "title": _("客户"),
+            "items": [
+                item("customer_list", _("客户名单"), "users"),
+                item("group_list", _("集团客户"), "sitemap", tasks),
+            ],
+        },
+        {"title": _("授信"), "items": [item("drawing_list", _("额度使用"), "credit-card")]},
+        {
+            "title": _("管理"),
+            "items": [
+                item("parameter_list", _("规则参数"), "adjustments-horizontal"),
+                item("product_list", _("授信产品"), "list-tree"),
+                item("bank_overview", _("机构与人员"), "users-group"),
+            ],
+        },
+    ]

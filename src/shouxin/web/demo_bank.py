@@ -15,12 +15,13 @@ from django.db import transaction
 
 from shouxin.bank.models import ExchangeRate, Institution, OrgUnit, RoleAssignment, Staff
 from shouxin.bank.services import create_unit
+from shouxin.domain.identifiers import phone_digits
 from shouxin.domain.money import FEN_PER_WAN
 from shouxin.facilities.group_lines import LineProposal, approve_line
 from shouxin.groups.services import confirm_candidate, run_determination
 from shouxin.limits import services as limits
 from shouxin.parties.models import Classification, ClassScheme, ContactPoint, Customer, CustomerClass, Ownership, Party
-from shouxin.parties.services import ContactInput, add_contact_point, classify, phone_digits, search_keys
+from shouxin.parties.services import ContactInput, add_contact_point, classify, search_keys
 from shouxin.reporting.scenario import StoredBank, store
 from shouxin.web.demo import people
 

@@ -1,0 +1,93 @@
+"""Who is asking, what they may see, and of which day: read once per request."""
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+
+from shouxin.bank.models import RoleAssignment, Staff
+from shouxin.bank.scope import DataScope, roles_of, scope_of
+from shouxin.bank.selectors import get_business_date
+from shouxin.parties.models import Customer
+from shouxin.parties.selectors import visible_customers
+
+P = ParamSpec("P")
+Role = RoleAssignment.Role
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One signed-in person on one page."""
+
+    actor: Staff
+    roles: frozenset[str]
+    scope: DataScope
+    business_date: dt.date
+    as_of: dt.date
+
+    @property
+    def is_past(self) -> bool:
+        return self.as_of != self.business_date
+
+    def has(self, *roles: str) -> bool:
+        return bool(self.roles & set(roles))
+
+    @property
+    def customers(self) -> QuerySet[Customer]:
+        return visible_customers(self.scope)
+
+    @property
+    def sees_full_phones(self) -> bool:
+        """Who works with customers needs their numbers; everybody else sees them masked."""
+        return self.has(Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD)
+
+
+def visit_of(request: HttpRequest) -> Visit:
+    """Build the visit; a day that does not exist in ``as_of`` is said and today's is used."""
+    actor = request.user
+    assert isinstance(actor, Staff)  # noqa: S101 - the sign-in middleware lets nobody else through
+    business_date = get_business_date()
+    as_of = business_date
+    asked = request.GET.get("as_of", "")
+    if asked:
+        try:
+            as_of = dt.date.fromisoformat(asked)
+        except ValueError:
+            messages.warning(request, _("截止日“%(day)s”不存在，已按营业日显示。") % {"day": asked})
+    return Visit(
+        actor=actor,
+        roles=roles_of(actor, as_of=business_date),
+        scope=scope_of(actor, as_of=business_date),
+        business_date=business_date,
+        as_of=as_of,
+    )
+
+
+def page(
+    *roles: str,
+) -> Callable[
+    [Callable[Concatenate[HttpRequest, Visit, P], HttpResponse]], Callable[Concatenate[HttpRequest, P], HttpResponse]
+]:
+    """A page for people with any of these roles, or for everybody who is signed in when none is named."""
+
+    def decorate(
+        view: Callable[Concatenate[HttpRequest, Visit, P], HttpResponse],
+    ) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+        @wraps(view)
+        def wrapped(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            visit = visit_of(request)
+            if roles and not visit.has(*roles):
+                labels = "、".join(str(Role(role).label) for role in roles)
+                raise PermissionDenied(_("此页面需要以下岗位之一：%(roles)s") % {"roles": labels})
+            return view(request, visit, *args, **kwargs)
+
+        return wrapped
+
+    return decorate

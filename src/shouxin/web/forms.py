@@ -1,0 +1,138 @@
+"""Shapes of input. What the rules say about it is decided by the services."""
+
+import datetime as dt
+import uuid
+from typing import Any
+
+from django import forms
+from django.core.validators import RegexValidator
+from django.utils.translation import gettext_lazy as _
+
+from shouxin.domain.identifiers import phone_digits
+from shouxin.domain.money import Money, MoneyError
+from shouxin.facilities.models import Facility
+from shouxin.parties.models import ContactPoint, CustomerClass, Party
+from shouxin.parties.services import ContactInput
+from shouxin.policy.products import resolve_product
+
+
+class DayInput(forms.DateInput):
+    input_type = "date"
+
+    def __init__(self) -> None:
+        super().__init__(format="%Y-%m-%d")
+
+
+class WanField(forms.CharField):
+    """An amount in 万元, exact to the 分; cleans to Money."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        attributes = {"inputmode": "decimal", "autocomplete": "off"}
+        super().__init__(max_length=30, widget=forms.TextInput(attrs=attributes), **kwargs)
+
+    def clean(self, value: Any) -> Any:
+        text = super().clean(value)
+        if not text:
+            return Money(0)
+        try:
+            return Money.from_wan(text)
+        except MoneyError as error:
+            raise forms.ValidationError(str(error)) from error
+
+
+class ProspectForm(forms.Form):
+    """One line of one's own list: the fields that a prospect list has at least (NS-04)."""
+
+    name = forms.CharField(label=_("名称"), max_length=200)
+    kind = forms.ChoiceField(label=_("类型"), choices=Party.Kind.choices)
+    phone = forms.CharField(label=_("电话号码"), max_length=40, required=False)
+    email = forms.EmailField(label=_("邮件地址"), required=False)
+    address = forms.CharField(label=_("地址"), max_length=200, required=False)
+    postcode = forms.CharField(
+        label=_("邮编"),
+        max_length=10,
+        required=False,
+        validators=[RegexValidator(r"^\d{6}$", _("邮编为 6 位数字"))],
+    )
+    customer_class = forms.ModelChoiceField(
+        label=_("类别"), queryset=CustomerClass.objects.none(), required=False, empty_label=_("（未分类）")
+    )
+    next_step = forms.CharField(label=_("下一步"), max_length=200, required=False)
+    next_step_date = forms.DateField(label=_("下一步日期"), required=False, widget=DayInput())
+    confirm_duplicate = forms.BooleanField(label=_("确认不是同一客户，仍要新增"), required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["customer_class"]
+        assert isinstance(field, forms.ModelChoiceField)  # noqa: S101
+        field.queryset = CustomerClass.objects.filter(scheme__is_main=True)
+
+    def clean_phone(self) -> str:
+        phone: str = self.cleaned_data["phone"].strip()
+        if phone and len(phone_digits(phone)) < 7:
+            raise forms.ValidationError(_("电话号码至少 7 位数字"))
+        return phone
+
+    def contacts(self) -> tuple[ContactInput, ...]:
+        """The contact ways that were filled in."""
+        data = self.cleaned_data
+        kinds = ContactPoint.Kind
+        ways = (
+            ContactInput(kinds.PHONE, data["phone"]),
+            ContactInput(kinds.EMAIL, data["email"]),
+            ContactInput(kinds.ADDRESS, data["address"], postcode=data["postcode"]),
+        )
+        return tuple(way for way in ways if way.value)
+
+
+class ContactForm(forms.Form):
+    kind = forms.ChoiceField(label=_("方式"), choices=ContactPoint.Kind.choices)
+    value = forms.CharField(label=_("内容"), max_length=200)
+    postcode = forms.CharField(label=_("邮编"), max_length=10, required=False)
+    contact_name = forms.CharField(label=_("联系人"), max_length=80, required=False)
+
+
+class ClassForm(forms.Form):
+    customer_class = forms.ModelChoiceField(label=_("类别"), queryset=CustomerClass.objects.select_related("scheme"))
+
+
+class NextStepForm(forms.Form):
+    next_step = forms.CharField(label=_("下一步"), max_length=200)
+    next_step_date = forms.DateField(label=_("下一步日期"), widget=DayInput())
+
+
+class FacilityChoice(forms.ModelChoiceField):
+    def label_from_instance(self, obj: Any) -> str:
+        facility: Facility = obj
+        product = resolve_product(facility.product).name
+        currency = "" if facility.currency == "CNY" else f" · {facility.currency}"
+        return f"{facility.number} · {product} · {facility.branch.name}{currency}"
+
+
+class DrawingForm(forms.Form):
+    """A request to draw; ``key`` makes a resent form the same request."""
+
+    facility = FacilityChoice(label=_("合同"), queryset=Facility.objects.none(), empty_label=None)
+    amount = WanField(label=_("支用金额"), help_text=_("万元，最多精确到分"))
+    margin = WanField(label=_("其中保证金"), required=False, help_text=_("万元；承兑、保函等填写"))
+    value_date = forms.DateField(label=_("起息日"), widget=DayInput())
+    maturity_date = forms.DateField(label=_("到期日"), required=False, widget=DayInput())
+    purpose = forms.CharField(label=_("用途"), max_length=200, required=False)
+    key = forms.CharField(max_length=64, widget=forms.HiddenInput)
+
+    @staticmethod
+    def fresh(day: dt.date) -> dict[str, object]:
+        return {"value_date": day, "key": uuid.uuid4().hex, "margin": "0"}
+
+
+class ReasonForm(forms.Form):
+    reason = forms.CharField(label=_("原因"), max_length=200)
+
+
+class ConfirmForm(forms.Form):
+    """Confirm a proposal as a group: the second officer signs in and names the first."""
+
+    name = forms.CharField(label=_("集团名称"), max_length=120)
+    proposer = forms.ModelChoiceField(label=_("提议人（另一位认定岗）"), queryset=None)
+    responsible = forms.ModelChoiceField(label=_("负责人"), queryset=None)
+    reason = forms.CharField(label=_("认定意见"), widget=forms.Textarea(attrs={"rows": 3}))
