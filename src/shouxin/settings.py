@@ -77,7 +77,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
+    "shouxin.web.language.ChineseFirstMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -163,7 +163,7 @@ USE_I18N = True
 USE_TZ = True
 TIME_ZONE = os.environ.get("SHOUXIN_TIME_ZONE", "Asia/Shanghai")
 STATIC_URL = "/static/"
-STATIC_ROOT = Path(os.environ.get("SHOUXIN_STATIC_ROOT", Path.cwd() / ".shouxin" / "static"))
+STATIC_ROOT = Path(os.environ.get("SHOUXIN_STATIC_ROOT", Path.cwd() / ".shouxin" / "static")) if IS_PRODUCTION else None
 WHITENOISE_USE_FINDERS = not IS_PRODUCTION
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 STORAGES = {

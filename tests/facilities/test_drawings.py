@@ -44,7 +44,7 @@ def test_d_draws_201_and_is_refused_by_its_sub_limit(demo_bank: DemoBank) -> Non
     drawing = demo_bank.draw("D", "201")
     assert drawing.state == Drawing.State.REFUSED
     assert codes(drawing) == [("LIMIT_EXCEEDED", "BR-12")]
-    finding = drawing.findings[-1]
+    finding = drawing.findings[0]
     assert "CUSTOMER 明远贸易有限公司" in finding["message"]
     assert "申请 201.00 万元，可用 200.00 万元" in finding["message"]
     assert finding["citation"]
@@ -67,7 +67,7 @@ def test_the_group_line_binds_when_the_member_still_has_room(demo_bank: DemoBank
     Node.objects.filter(group=demo_bank.group).update(cap_fen=6_520 * WAN)
     drawing = demo_bank.draw("D", "50")
     assert codes(drawing) == [("LIMIT_EXCEEDED", "JS-11")]
-    assert "GROUP 宏达系" in drawing.findings[-1]["message"]
+    assert "GROUP 宏达系" in drawing.findings[0]["message"]
     assert demo_bank.draw("D", "40").state == Drawing.State.RESERVED
 
 

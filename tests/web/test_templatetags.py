@@ -223,6 +223,7 @@ def test_a_field_has_its_label_hint_unit_and_errors() -> None:
         assert text in page
 
 
+@pytest.mark.django_db
 def test_the_pager_keeps_the_filters_and_drops_the_other_cursor() -> None:
     request = RequestFactory().get("/customers/?q=鹏飞&before=x")
     page = render_to_string("components/pager.html", {"pager": {"after": "abc", "count_text": "1,000+ 户"}}, request)
@@ -238,6 +239,7 @@ def test_error_pages_need_no_context(name: str, language: str) -> None:
     assert f'lang="{language}"' in page
 
 
+@pytest.mark.django_db
 def test_the_sign_in_page_lists_demo_users_in_plain_text_too() -> None:
     person = {"username": "lijg", "name": "李建国", "role": "客户经理", "unit": "城西支行"}
     context = {"demo_users": [person], "demo_password": "demo-only"}

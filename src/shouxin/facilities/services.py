@@ -108,7 +108,8 @@ def check_drawing(*, request: DrawingRequest) -> tuple[list[Finding], limits.Ans
     if counted == 0:
         return findings, None
     answer = limits.simulate(facility=request.facility.node, amount_fen=counted, business_date=request.value_date)
-    return [*findings, *rules.findings_of_refusals(answer)], answer
+    findings = [*findings, *rules.findings_of_refusals(answer)]
+    return sorted(findings, key=lambda finding: not finding.is_refusal), answer
 
 
 @transaction.atomic
@@ -148,6 +149,7 @@ def request_drawing(*, actor: Staff, request: DrawingRequest, key: str, business
         )
     if answer is not None:
         findings = [*findings, *rules.findings_of_refusals(answer)]
+    findings.sort(key=lambda finding: not finding.is_refusal)
     is_refused = any(finding.is_refusal for finding in findings)
     drawing = Drawing.objects.create(
         id=identity,

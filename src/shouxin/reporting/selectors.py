@@ -16,7 +16,7 @@ from shouxin.domain.groups.control import percent_text
 from shouxin.domain.money import format_wan
 from shouxin.facilities.models import GroupLine
 from shouxin.facilities.selectors import deals_on, domain_deals, totals_of_customers
-from shouxin.groups.models import Candidate, Dependence, Guarantee, Holding, KinLink, Membership
+from shouxin.groups.models import Candidate, CandidateMember, Dependence, Guarantee, Holding, KinLink, Membership
 from shouxin.groups.selectors import (
     find_latest_determination,
     list_candidates,
@@ -186,9 +186,9 @@ def _members_of_confirmed(as_of: dt.date) -> dict[Membership, frozenset[int]]:
     return {rows[0]: frozenset(row.customer_id for row in rows) for rows in by_group.values()}
 
 
-def _with_members(candidates: list[Candidate]) -> Iterable[tuple[Candidate, list[object]]]:
+def _with_members(candidates: list[Candidate]) -> Iterable[tuple[Candidate, list[CandidateMember]]]:
     members = members_of_candidates(candidates)
-    return [(candidate, list(members.get(candidate.pk, []))) for candidate in candidates]
+    return [(candidate, members.get(candidate.pk, [])) for candidate in candidates]
 
 
 def _customers_in_view(scope: DataScope) -> frozenset[int] | None:
@@ -229,11 +229,13 @@ class GroupPage:
 def group_page(
     *,
     row: GroupRow,
+    anchors: Collection[int | None],
     proofs: Collection[tuple[Party, str, list[dict[str, object]]]],
     scope: DataScope,
     as_of: dt.date,
 ) -> GroupPage:
-    """Put a group's page together. ``proofs`` are its members as (party, basis, steps)."""
+    """Put a group's page together. ``proofs`` are its members as (party, basis, steps), ``anchors`` those at
+    the top of it."""
     customers = {
         c.party_id: c for c in Customer.objects.filter(pk__in=row.customer_ids).select_related("party", "unit")
     }
@@ -270,7 +272,7 @@ def group_page(
         by_product=_largest_first(products),
         by_branch=_largest_first(branches),
         capital=capital_on(as_of),
-        graph=ownership_graph(members, as_of=as_of),
+        graph=ownership_graph(members, anchors=anchors, as_of=as_of),
         change_dates=change_dates([member.party.pk for member in members], as_of=as_of),
         findings=_suspicions_of({member.party.pk for member in members}),
     )
@@ -292,7 +294,9 @@ def _in_force(as_of: dt.date) -> Q:
     return Q(Q(valid_from__isnull=True) | Q(valid_from__lte=as_of), Q(valid_to__isnull=True) | Q(valid_to__gt=as_of))
 
 
-def ownership_graph(members: Collection[MemberRow], *, as_of: dt.date) -> dict[str, list[dict[str, object]]]:
+def ownership_graph(
+    members: Collection[MemberRow], *, anchors: Collection[int | None], as_of: dt.date
+) -> dict[str, list[dict[str, object]]]:
     """Members, their holders up to the top, the kin between those persons, guarantees and dependence among them."""
     shown = {member.party.pk for member in members}
     edges: list[dict[str, object]] = []
@@ -324,7 +328,10 @@ def ownership_graph(members: Collection[MemberRow], *, as_of: dt.date) -> dict[s
         edge["source_label"] = parties[int(str(edge["source"]))].name
         edge["target_label"] = parties[int(str(edge["target"]))].name
     by_party = {member.party.pk: member for member in members}
-    return {"nodes": [_node(party, by_party.get(pk)) for pk, party in sorted(parties.items())], "edges": edges}
+    return {
+        "nodes": [_node(party, by_party.get(pk), is_anchor=pk in anchors) for pk, party in sorted(parties.items())],
+        "edges": edges,
+    }
 
 
 def _edge(source: int, target: int, kind: str, label: str) -> dict[str, object]:
@@ -345,14 +352,15 @@ def _connecting_relatives(kin: Collection[KinLink], shown: set[int]) -> set[int]
     return {person for person, relatives in touching.items() if len(relatives) > 1}
 
 
-def _node(party: Party, member: MemberRow | None) -> dict[str, object]:
+def _node(party: Party, member: MemberRow | None, *, is_anchor: bool) -> dict[str, object]:
     customer = getattr(party, "customer", None)
     node: dict[str, object] = {
         "id": str(party.pk),
         "label": party.short_name or party.name,
         "kind": "person" if party.kind == Party.Kind.PERSON else "org",
         "status": "",
-        "subtitle": "",
+        "ultimate": is_anchor,
+        "subtitle": "核心" if is_anchor else "",
         "amount_text": "",
         "facts": [],
         "proof": [],
@@ -392,7 +400,7 @@ class BankTotals:
     customers: int
 
 
-def totals_in_view(*, scope: DataScope, as_of: dt.date) -> BankTotals:
+def totals_in_view(*, scope: DataScope) -> BankTotals:
     """Approved caps and control use of the customers that somebody sees."""
     customers = visible_customers(scope)
     sums = Node.objects.filter(kind=Node.Kind.CUSTOMER, customer__in=customers).aggregate(

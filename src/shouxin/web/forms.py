@@ -8,6 +8,7 @@ from django import forms
 from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 
+from shouxin.bank.models import Staff
 from shouxin.domain.identifiers import phone_digits
 from shouxin.domain.money import Money, MoneyError
 from shouxin.facilities.models import Facility
@@ -101,7 +102,7 @@ class NextStepForm(forms.Form):
     next_step_date = forms.DateField(label=_("下一步日期"), widget=DayInput())
 
 
-class FacilityChoice(forms.ModelChoiceField):
+class FacilityChoice(forms.ModelChoiceField[Facility]):
     def label_from_instance(self, obj: Any) -> str:
         facility: Facility = obj
         product = resolve_product(facility.product).name
@@ -133,6 +134,6 @@ class ConfirmForm(forms.Form):
     """Confirm a proposal as a group: the second officer signs in and names the first."""
 
     name = forms.CharField(label=_("集团名称"), max_length=120)
-    proposer = forms.ModelChoiceField(label=_("提议人（另一位认定岗）"), queryset=None)
-    responsible = forms.ModelChoiceField(label=_("负责人"), queryset=None)
+    proposer = forms.ModelChoiceField(label=_("提议人（另一位认定岗）"), queryset=Staff.objects.none())
+    responsible = forms.ModelChoiceField(label=_("负责人"), queryset=Staff.objects.none())
     reason = forms.CharField(label=_("认定意见"), widget=forms.Textarea(attrs={"rows": 3}))

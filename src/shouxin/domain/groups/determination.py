@@ -1,10 +1,10 @@
 """Find the group customers of one day: units, what they control, the maximal groups, their overlaps, the suspicions.
 
-The machine proposes with proof; a person confirms (BR-03). A group is the set of customers — legal persons with credit
-here — that one unit controls, together with the unit itself when it is such a customer (D11):
-(一) the unit is a customer and controls the others, (二) the unit is another legal person, (三) the unit is a person with
-the near relatives, or a concert set of persons. Only maximal groups are kept; two that share
-a member need a decision.
+The machine proposes with proof; a person confirms (BR-03). A group is the set of customers — legal persons with
+credit here — that one unit controls, together with the unit itself when it is such a customer (D11):
+(一) the unit is a customer and controls the others; (二) the unit is another legal person; (三) the unit is a person
+with the near relatives, or a concert set of persons. Only maximal groups are kept; two that share a member need a
+decision.
 """
 
 import datetime as dt

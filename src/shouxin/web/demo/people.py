@@ -42,7 +42,7 @@ UNITS = (
 )
 
 STAFF = (
-    Person("liujg", "李建业", "CX", (ROLE.CUSTOMER_MANAGER,)),
+    Person("liujg", "刘敬国", "CX", (ROLE.CUSTOMER_MANAGER,)),
     Person("zhoulp", "周丽萍", "CD", (ROLE.CUSTOMER_MANAGER,)),
     Person("suny", "孙燕", "YY", (ROLE.CUSTOMER_MANAGER,)),
     Person("maj", "马静", "CX-1", (ROLE.CUSTOMER_MANAGER,)),

@@ -110,6 +110,12 @@ def pct(value: Ratio, decimals: int = 2) -> str:
 
 
 @register.filter
+def points(value: Ratio, decimals: int = 2) -> str:
+    """A figure that is in percent already: ``12.96`` → ``12.96%``; ``{{ limit|points:0 }}`` for other decimals."""
+    return NOTHING if value is None or value == "" else f"{_grouped(_decimal(value), decimals)}%"
+
+
+@register.filter
 def pct_plain(value: Ratio) -> str:
     """A ratio of one as percent without trailing zeros, for parameters: ``0.15`` → ``15%``."""
     if value is None or value == "":

@@ -58,7 +58,7 @@ class Filters:
             customers = customers.filter(stage=self.stage)
         if self.customer_class.isdigit():
             customers = customers.filter(
-                classifications__customer_class_id=self.customer_class, classifications__valid_to__isnull=True
+                classifications__customer_class_id=int(self.customer_class), classifications__valid_to__isnull=True
             )
         if self.unit:
             customers = customers.filter(unit__code=self.unit)
@@ -68,7 +68,7 @@ class Filters:
             case "overdue":
                 return customers.filter(next_step_date__lt=as_of)
             case "repair":
-                return customers.filter(is_valid=False)
+                return customers.filter(is_valid=False)  # type: ignore[misc]
             case "group":
                 return customers.filter(memberships__valid__contains=as_of, memberships__recorded__upper_inf=True)
         return customers

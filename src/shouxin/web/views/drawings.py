@@ -67,8 +67,8 @@ def add(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
             if drawing.state != Drawing.State.REFUSED:
                 return redirect("drawing_detail", pk=drawing.pk)
             findings = findings_of(drawing)
-            form.data = form.data.copy()
-            form.data["key"] = uuid.uuid4().hex  # the refusal stands under its own key; a changed request is a new one
+            # The refusal stands under its own key; a changed request is a new one.
+            form.data = {**form.data.dict(), "key": uuid.uuid4().hex}  # type: ignore[attr-defined]
     status = 422 if request.method == "POST" and (not form.is_valid() or any(f.is_refusal for f in findings)) else 200
     return render(
         request, "pages/drawing_form.html", _form_context(customer, form, findings, path, is_trial), status=status

@@ -72,9 +72,10 @@ def _row(visit: Visit, *, is_confirmed: bool, pk: int) -> selectors.GroupRow:
 def show(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
     group = get_object_or_404(CustomerGroup.objects.select_related("responsible", "lead_unit"), number=number)
     row = _row(visit, is_confirmed=True, pk=group.pk)
-    members = list_members(group, as_of=visit.as_of)
+    members = list_members(group, as_of=visit.as_of).select_related("candidate")
     shown = selectors.group_page(
         row=row,
+        anchors={m.candidate.anchor_id for m in members if m.candidate},
         proofs=[(m.customer.party, m.basis, m.evidence) for m in members],
         scope=visit.scope,
         as_of=visit.as_of,
@@ -111,6 +112,7 @@ def show_candidate(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
     members = CandidateMember.objects.filter(candidate=candidate).select_related("party")
     shown = selectors.group_page(
         row=row,
+        anchors={candidate.anchor_id},
         proofs=[(m.party, m.basis, m.proof) for m in members],
         scope=visit.scope,
         as_of=visit.as_of,

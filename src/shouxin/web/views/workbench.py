@@ -18,7 +18,7 @@ from shouxin.web.charts import group_share_chart
 def show(request: HttpRequest, visit: Visit) -> HttpResponse:
     groups = selectors.list_group_rows(scope=visit.scope, as_of=visit.as_of)
     capital = selectors.capital_on(visit.as_of)
-    totals = selectors.totals_in_view(scope=visit.scope, as_of=visit.as_of)
+    totals = selectors.totals_in_view(scope=visit.scope)
     waiting = (
         Drawing.objects.filter(state=Drawing.State.RESERVED, facility__customer__in=visit.customers)
         .select_related("facility__customer__party", "requested_by")
