@@ -21,7 +21,7 @@ from shouxin.domain.evidence import Evidence, Register
 from shouxin.domain.groups.determination import FAMILY, Group, Star
 from shouxin.domain.groups.sentences import sentence
 from shouxin.domain.parameters import PolicyBook
-from shouxin.groups.engine import read_evidence, settings_from
+from shouxin.groups.engine import read_evidence
 from shouxin.groups.models import (
     Candidate,
     CandidateMember,
@@ -30,6 +30,7 @@ from shouxin.groups.models import (
     Membership,
     MergeTask,
 )
+from shouxin.groups.policy_settings import settings_from
 from shouxin.groups.selectors import memberships_on
 from shouxin.parties.models import Customer
 from shouxin.policy import load_book

@@ -30,8 +30,9 @@ from shouxin.domain.parameters import PolicyBook
 from shouxin.facilities.models import Facility
 from shouxin.facilities.selectors import deals_on, domain_deals
 from shouxin.facilities.services import open_facility, take_over_deal
-from shouxin.groups.engine import read_evidence, settings_from
+from shouxin.groups.engine import read_evidence
 from shouxin.groups.models import Dependence, Guarantee, Holding, KinLink
+from shouxin.groups.policy_settings import settings_from
 from shouxin.parties.models import Customer, Party
 from shouxin.parties.services import add_customer, create_party
 from shouxin.policy import load_book

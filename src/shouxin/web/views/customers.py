@@ -31,6 +31,7 @@ from shouxin.reporting.exports import customer_csv, customer_xlsx
 from shouxin.reporting.selectors import customer_rows
 from shouxin.web.access import Role, Visit, page
 from shouxin.web.forms import ClassForm, ContactForm, NextStepForm, ProspectForm
+from shouxin.web.templatetags.shouxin_format import moment
 
 ROWS_PER_PAGE = 20
 COUNT_MAX = 1000
@@ -297,7 +298,7 @@ def show(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
             "owners": customer.ownerships.filter(valid_to__isnull=True).select_related("staff__unit"),
             "contacts": customer.contact_points.all(),
             "events": [
-                {"title": entry.summary, "line": f"{entry.actor_name} · {entry.recorded_at:%Y-%m-%d %H:%M}"}
+                {"title": entry.summary, "line": f"{entry.actor_name} · {moment(entry.recorded_at)}"}
                 for entry in audit.list_entries(subject=("customer", customer.pk), limit=30)
             ],
             "contact_form": ContactForm(),

@@ -18,6 +18,7 @@ from shouxin.parties.models import Customer
 from shouxin.policy.products import resolve_product
 from shouxin.web.access import Role, Visit, page
 from shouxin.web.forms import DrawingForm, ReasonForm
+from shouxin.web.templatetags.shouxin_format import moment
 
 
 def findings_of(drawing: Drawing) -> list[Finding]:
@@ -139,20 +140,20 @@ def show(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     events = [
         {
             "title": _("申请"),
-            "line": f"{drawing.requested_by.name} · {drawing.requested_at:%Y-%m-%d %H:%M}",
+            "line": f"{drawing.requested_by.name} · {moment(drawing.requested_at)}",
             "state": "done",
         },
         {
             "title": _("额度检查") + f"：{drawing.get_state_display()}"
             if drawing.state == "refused"
             else _("额度检查：通过并预占"),
-            "line": f"{drawing.requested_at:%Y-%m-%d %H:%M}",
+            "line": f"{moment(drawing.requested_at)}",
             "state": "done",
             "tone": "red" if drawing.state == Drawing.State.REFUSED else "",
         },
     ]
     if drawing.released_at and drawing.released_by:
-        line = f"{drawing.released_by.name} · {drawing.released_at:%Y-%m-%d %H:%M}"
+        line = f"{drawing.released_by.name} · {moment(drawing.released_at)}"
         events.append({"title": _("放款"), "line": line, "state": "done"})
     elif is_reserved:
         events.append({"title": _("放款"), "line": _("等待另一人办理"), "state": "current"})

@@ -21,6 +21,7 @@ from shouxin.reporting import selectors
 from shouxin.web.access import Role, Visit, page
 from shouxin.web.charts import donut_chart, percent
 from shouxin.web.forms import ConfirmForm, ReasonForm
+from shouxin.web.templatetags.shouxin_format import moment
 
 
 @page()
@@ -93,7 +94,7 @@ def show(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
         "line": line,
         "group": group,
         "events": [
-            {"title": entry.summary, "line": f"{entry.actor_name} · {entry.recorded_at:%Y-%m-%d %H:%M}"}
+            {"title": entry.summary, "line": f"{entry.actor_name} · {moment(entry.recorded_at)}"}
             for entry in audit.list_entries(subject=("group", group.pk), limit=10)
         ],
     }

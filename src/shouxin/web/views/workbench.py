@@ -12,6 +12,7 @@ from shouxin.groups.selectors import list_open_merge_tasks
 from shouxin.reporting import selectors
 from shouxin.web.access import Role, Visit, page
 from shouxin.web.charts import group_share_chart
+from shouxin.web.templatetags.shouxin_format import moment
 
 
 @page()
@@ -42,7 +43,7 @@ def show(request: HttpRequest, visit: Visit) -> HttpResponse:
             "events": [
                 {
                     "title": entry.summary,
-                    "line": f"{entry.actor_name} · {entry.recorded_at:%m-%d %H:%M}",
+                    "line": f"{entry.actor_name} · {moment(entry.recorded_at)}",
                     "url": _url_of(entry),
                 }
                 for entry in _entries(visit)

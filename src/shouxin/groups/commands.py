@@ -1,0 +1,343 @@
+"""``identify``, ``check-proofs`` and ``what-if``: the group engine on files, without a database."""
+
+import csv
+import datetime as dt
+import json
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+import click
+
+from shouxin.domain.evidence import Entity, EntityKind, Evidence, Holding
+from shouxin.domain.groups import Determination, GroupSettings
+from shouxin.domain.groups import identify as run
+from shouxin.domain.groups.control import Step
+from shouxin.domain.groups.determination import Star
+from shouxin.domain.groups.sentences import sentence
+from shouxin.domain.proof_check import ProofChecker, ProofError
+from shouxin.groups.policy_settings import settings_from
+from shouxin.intake.evidence_files import EvidenceError, read_csv, read_evidence
+from shouxin.policy import load_book
+
+CONTROL_HEADER = ("unit", "unit_kind", "anchor", "company")
+GROUPS_HEADER = ("group", "anchor", "member", "basis", "customer", "ultimate")
+FINDINGS_HEADER = ("code", "severity", "subject", "message")
+
+
+class _Percent(click.ParamType):
+    name = "percent"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
+        try:
+            number = Decimal(str(value))
+        except InvalidOperation:
+            self.fail(f"{value} is not a number", param, ctx)
+        if not number.is_finite() or not 0 <= number < 100:
+            self.fail(f"{value} is not between 0 and 100", param, ctx)
+        return number
+
+
+class _Day(click.ParamType):
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dt.date:
+        if isinstance(value, dt.date):
+            return value
+        try:
+            return dt.date.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value} is not a date like 2025-06-30", param, ctx)
+
+
+def _common(command: Any) -> Any:
+    """The options that identify and what-if share; what is not given comes from the policy of the day."""
+    options = (
+        click.option("--as-of", type=_Day(), required=True, help="The day to look at, like 2025-06-30."),
+        click.option("--control-over", type=_Percent(), help="Votes above this percentage control."),
+        click.option("--closure", type=click.Choice(["anchor", "transitive"]), help="Families per anchor or chained."),
+        click.option("--in-laws", type=click.Choice(["candidate", "member"]), help="In-laws as candidates or members."),
+        click.option("--anchors", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+                     help="CSV with a column `person`: these anchors instead of those by parameter."),
+        click.option("--skip-bad-rows", is_flag=True, help="Report bad rows and go on without them."),
+        click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output."),
+    )  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.argument("source", metavar="DIR", type=click.Path(exists=True, path_type=Path))
+@_common
+@click.option("--control", type=click.Choice(["all", "ultimate"]), default="all", show_default=True,
+              help="Every control pair, or ultimate controllers only (for big registers).")  # fmt: skip
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Where to write; the folder is made.")
+def identify(source: Path, as_of: dt.date, control: str, out: Path | None, as_json: bool, **options: Any) -> None:
+    """Find the group customers in the evidence tables of DIR, with a proof of each membership.
+
+    Writes control.csv, groups.csv, proofs.jsonl and findings.csv to --out. Needs no database.
+    """
+    evidence, settings, anchors = _prepare(source, as_of, options)
+    found = run(evidence, as_of=as_of, settings=settings, anchors=anchors)
+    _say(f"{len(found.stars)} controlling units, {len(found.groups)} groups of two or more customers")
+    stars = _ultimate(found) if control == "ultimate" else list(found.stars)
+    if out is not None:
+        _write(found, stars, settings, as_of, source, out)
+    summary = _summary(found, stars, as_of)
+    if as_json:
+        click.echo(json.dumps(summary | {"groups": _groups_json(found)}, ensure_ascii=False, indent=1))
+    else:
+        for name, value in summary.items():
+            click.echo(f"{name}: {value}")
+
+
+@click.command("check-proofs")
+@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--evidence", type=click.Path(exists=True, path_type=Path), help="The evidence, when it is not in DIR.")
+def check_proofs(folder: Path, evidence: Path | None) -> None:
+    """Replay every proof in DIR (written by identify --out) with a checker that shares nothing with the engine."""
+    try:
+        about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+        lines = (folder / "proofs.jsonl").read_text(encoding="utf-8").splitlines()
+    except (OSError, json.JSONDecodeError) as error:
+        raise _BadInputError(f"{folder}: not the output of identify --out: {error}") from error
+    beside = next((path for path in (folder / "evidence", folder / "evidence.xlsx") if path.exists()), folder)
+    facts, _ = _read(evidence or beside, skip_bad_rows=True)
+    checker = ProofChecker(
+        facts, as_of=dt.date.fromisoformat(about["as_of"]), control_percent=Decimal(about["control_over"])
+    )
+    for number, line in enumerate(lines, start=1):
+        try:
+            checker.check(json.loads(line))
+        except (ProofError, KeyError, ValueError, TypeError) as error:
+            raise _BadInputError(f"proofs.jsonl line {number} does not hold: {error}") from error
+    click.echo(f"{len(lines)} proofs hold")
+
+
+@click.command("what-if")
+@click.argument("source", metavar="DIR", type=click.Path(exists=True, path_type=Path))
+@click.option("--change", "changes", multiple=True, required=True,
+              help='"holding:HOLDER,COMPANY,PERCENT": HOLDER then holds PERCENT (of all votes) of COMPANY.')  # fmt: skip
+@_common
+def what_if(source: Path, as_of: dt.date, changes: tuple[str, ...], as_json: bool, **options: Any) -> None:
+    """Show the groups before and after some changes of holdings; nothing is written."""
+    evidence, settings, anchors = _prepare(source, as_of, options)
+    changed = evidence
+    for change in changes:
+        changed = _apply(changed, change)
+    before = run(evidence, as_of=as_of, settings=settings, anchors=anchors)
+    after = run(changed, as_of=as_of, settings=settings, anchors=anchors)
+    answer = {"before": _groups_json(before), "after": _groups_json(after)}
+    if as_json:
+        click.echo(json.dumps(answer, ensure_ascii=False, indent=1))
+        return
+    earlier = {frozenset(group["members"]) for group in answer["before"]}
+    later = {frozenset(group["members"]) for group in answer["after"]}
+    names = changed.entities
+    for mark, groups in (("=", earlier & later), ("-", earlier - later), ("+", later - earlier)):
+        for group in sorted(groups, key=lambda members: (-len(members), sorted(members))):
+            click.echo(f"{mark} {'、'.join(names[member].name for member in sorted(group))}")
+
+
+# --- in ------------------------------------------------------------------------------------------------------------
+
+
+class _BadInputError(click.ClickException):
+    exit_code = 2
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def _read(source: Path, *, skip_bad_rows: bool) -> tuple[Evidence, int]:
+    try:
+        evidence, skipped = read_evidence(source, skip_bad_rows=skip_bad_rows)
+    except EvidenceError as error:
+        for row in error.errors[:200]:
+            _say(str(row))
+        more = f"（另有 {len(error.errors) - 200} 处未列出）" if len(error.errors) > 200 else ""
+        raise _BadInputError(
+            f"{len(error.errors)} 处有误{more}，没有写出任何内容。改正后重试，或加 --skip-bad-rows。"
+        ) from error
+    return evidence, len(skipped)
+
+
+def _prepare(
+    source: Path, as_of: dt.date, options: Mapping[str, Any]
+) -> tuple[Evidence, GroupSettings, list[str] | None]:
+    evidence, skipped = _read(source, skip_bad_rows=options["skip_bad_rows"])
+    _say(
+        f"{len(evidence.entities):,} entities, {len(evidence.holdings):,} holdings read"
+        + (f", {skipped} bad rows skipped" if skipped else "")
+    )
+    settings = settings_from(load_book(), as_of)
+    if options["control_over"] is not None:
+        settings = replace(settings, control_percent=options["control_over"])
+    if options["closure"] is not None:
+        settings = replace(settings, is_transitive=options["closure"] == "transitive")
+    if options["in_laws"] is not None:
+        settings = replace(settings, in_laws_are_members=options["in_laws"] == "member")
+    return _with_customers(evidence), settings, _anchors(options["anchors"], evidence)
+
+
+def _with_customers(evidence: Evidence) -> Evidence:
+    """Where no entity is marked as a customer, every organisation counts as one: a register has no customers."""
+    if any(entity.is_customer for entity in evidence.entities.values()):
+        return evidence
+    marked: dict[str, Entity] = {
+        key: replace(entity, is_customer=True) if entity.kind is EntityKind.ORGANISATION else entity
+        for key, entity in evidence.entities.items()
+    }
+    return replace(evidence, entities=marked)
+
+
+def _anchors(file: Path | None, evidence: Evidence) -> list[str] | None:
+    if file is None:
+        return None
+    raw = read_csv(file)
+    if "person" not in raw.header:
+        raise _BadInputError(f"{file.name}: 缺少列 person")
+    place = raw.header.index("person")
+    persons = [cells[place].strip() for _line, cells in raw.rows if len(cells) > place]
+    unknown = [person for person in persons if person not in evidence.entities]
+    if unknown:
+        raise _BadInputError(f"{file.name}: 编号 {'、'.join(unknown[:10])} 不在 entities 中")
+    return persons
+
+
+def _apply(evidence: Evidence, change: str) -> Evidence:
+    kind, _, rest = change.partition(":")
+    parts = rest.split(",")
+    if kind != "holding" or len(parts) != 3:
+        raise _BadInputError(f"--change {change}: write it as holding:HOLDER,COMPANY,PERCENT")
+    holder, company, percent = (part.strip() for part in parts)
+    for entity in (holder, company):
+        if entity not in evidence.entities:
+            raise _BadInputError(f"--change {change}: 编号 {entity} 不在 entities 中")
+    try:
+        votes = int(Decimal(percent) * 1_000_000)
+    except InvalidOperation as error:
+        raise _BadInputError(f"--change {change}: {percent} 不是数字") from error
+    if not 0 <= votes <= 100_000_000:
+        raise _BadInputError(f"--change {change}: {percent} 须在 0 与 100 之间")
+    kept = tuple(row for row in evidence.holdings if (row.holder, row.company) != (holder, company))
+    return replace(evidence, holdings=(*kept, Holding(holder=holder, company=company, votes=votes)))
+
+
+# --- out -----------------------------------------------------------------------------------------------------------
+
+
+def _ultimate(found: Determination) -> list[Star]:
+    """Stars whose unit nobody else's single holder controls: the tops."""
+    controlled = {company for star in found.stars if star.unit.kind == "one" for company in star.steps}
+    return [star for star in found.stars if not star.unit.members & controlled]
+
+
+def _summary(found: Determination, stars: Iterable[Star], as_of: dt.date) -> dict[str, Any]:
+    largest = max((len(group.customers) for group in found.groups), default=0)
+    pairs = {(holder, company) for star in stars if star.unit.kind == "one"
+             for holder in star.unit.members for company in star.steps}  # fmt: skip
+    return {
+        "as_of": as_of.isoformat(),
+        "control_pairs": len(pairs),
+        "groups_found": len(found.groups),
+        "largest_group": largest,
+        "overlaps": len(found.overlaps),
+        "findings": len(found.suspicions),
+    }
+
+
+def _groups_json(found: Determination) -> list[dict[str, Any]]:
+    return [
+        {
+            "group": group.label,
+            "anchor": group.star.unit.anchor,
+            "members": sorted(group.customers),
+            "basis": group.members[0].basis,
+        }
+        for group in found.groups
+    ]
+
+
+def _write(
+    found: Determination, stars: list[Star], settings: GroupSettings, as_of: dt.date, source: Path, out: Path
+) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    control = [
+        (star.unit.id, star.unit.kind, star.unit.anchor, company) for star in stars for company in sorted(star.steps)
+    ]
+    _write_csv(out / "control.csv", CONTROL_HEADER, sorted(control))
+    rows = [
+        (group.label, group.star.unit.anchor, m.company, m.basis, int(m.is_customer), m.ultimate)
+        for group in found.groups
+        for m in group.members
+    ]
+    _write_csv(out / "groups.csv", GROUPS_HEADER, rows)
+    findings = [(s.code, s.severity, s.subject, s.message) for s in found.suspicions]
+    findings += [
+        ("OVERLAP", "warn", f"{o.first}/{o.second}", "合并认定：共有成员 " + "、".join(o.shared))
+        for o in found.overlaps
+    ]
+    _write_csv(out / "findings.csv", FINDINGS_HEADER, findings)
+    with (out / "proofs.jsonl").open("w", encoding="utf-8") as stream:
+        for star in stars:
+            for company in sorted(star.steps):
+                stream.write(json.dumps(_proof(found, star, company, settings), ensure_ascii=False) + "\n")
+    about = {"as_of": as_of.isoformat(), "control_over": f"{settings.control_percent:f}", "groups": len(found.groups)}
+    (out / "run.json").write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
+    _copy_evidence(source, out / "evidence")
+    _say(f"control.csv ({len(control):,} pairs), groups.csv, proofs.jsonl, findings.csv written to {out}")
+
+
+def _copy_evidence(source: Path, target: Path) -> None:
+    """Keep what the run saw beside its result, so that anybody can replay the proofs."""
+    if source.is_file():
+        shutil.copyfile(source, target.with_suffix(source.suffix))
+        return
+    target.mkdir(exist_ok=True)
+    for file in sorted(source.glob("*.csv")):
+        if file.parent.resolve() != target.resolve():
+            shutil.copyfile(file, target / file.name)
+
+
+def _proof(found: Determination, star: Star, company: str, settings: GroupSettings) -> dict[str, Any]:
+    steps = star.proof(company)
+    proof: dict[str, Any] = {
+        "unit": star.unit.id,
+        "unit_kind": star.unit.kind,
+        "anchor": star.unit.anchor,
+        "company": company,
+        "steps": [_step(step) for step in steps],
+        "sentences": [sentence(step, star.unit, found.register, settings.control_percent) for step in steps],
+    }
+    if star.unit.kin:
+        used = {contribution.holder for step in steps for contribution in step.via}
+        proof["family"] = [
+            {"person": kin.person, "path": list(kin.path), "generation": kin.generation}
+            for kin in star.unit.kin.values()
+            if kin.person in used
+        ]
+    return proof
+
+
+def _step(step: Step) -> dict[str, Any]:
+    return {
+        "company": step.company,
+        "total": step.total,
+        "via": [
+            {"agreement": c.agreement, "holder": c.holder} if c.agreement else {"holder": c.holder, "votes": c.votes}
+            for c in step.via
+        ],
+    }
+
+
+def _write_csv(file: Path, header: Iterable[str], rows: Iterable[Iterable[Any]]) -> None:
+    with file.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(header)
+        writer.writerows(rows)

@@ -1,0 +1,157 @@
+"""Turn public tables of listed companies into evidence tables.
+
+Input files: companies.csv (code, full name, credit code, nature), shareholders_top10.csv (code, holder, shares,
+percent of all shares), officers.csv (code, post code, name), suppliers_top5.csv, customers_top5.csv.
+
+Who is one: an institution is one entity by its full registered name, wherever it appears; a person's name is no
+identity — names repeat — so each (company, name) is a person of its own, and a person who is shareholder and officer
+of the same company is one. A holder is a person when the name looks like one and not like an institution: up to four
+Chinese characters (five with a dot between), or a name in Latin letters without a company word.
+"""
+
+import csv
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+INSTITUTION_WORDS = re.compile(
+    r"公司|集团|企业|中心|基金|信托|计划|合伙|银行|证券|保险|社保|投资|资产|管理|委员会|国资|财政|政府|局|厅|院|所|厂|社|会|"
+    r"账户|专户|组合|养老金|年金|QFII|大学|学校|医院|协会|研究|总部|办公室|有限|股份|工会|联社|农场|"
+    r"LIMITED|LTD|INC|CORP|LLC|LP\b|PLC|FUND|BANK|TRUST|CAPITAL|HOLDING|NOMINEES|COMPANY|PARTNERS|S\.A|AG\b|GMBH|UBS|"
+    r"MORGAN|GOLDMAN|MERRILL|BARCLAYS|HSBC|CITIGROUP|INVESTMENT|MANAGEMENT|AUTHORITY|HKSCC",
+    re.IGNORECASE,
+)
+CHINESE_NAME = re.compile(r"[\u3400-\u9fff]{2,4}|[\u3400-\u9fff]{1,8}[·•．.][\u3400-\u9fff·•．.]{1,12}")
+LATIN_NAME = re.compile(r"[A-Za-z][A-Za-z .,'\-()（）\u3400-\u9fff]{2,60}")
+NATURES = (
+    ("代持", re.compile(r"香港中央结算|HKSCC|NOMINEES", re.IGNORECASE)),
+    ("中央汇金", re.compile(r"中央汇金")),
+    ("证金", re.compile(r"中国证券金融")),
+    ("政府", re.compile(r"国有资产监督管理|财政部|财政厅|财政局|人民政府|国资委")),
+)
+POSTS = {
+    "dsz": "董事长",
+    "zjl": "总经理",
+    "dshms": "董事会秘书",
+    "gsds": "董事",
+    "gsjs": "监事",
+    "gsgg": "高级管理人员",
+}
+HEADERS = {
+    "entities": ("id", "name", "kind", "uscc", "legal_form", "nature", "customer", "industry", "total_votes"),
+    "holdings": ("holder", "company", "percent", "votes", "cash_percent", "valid_from", "valid_to", "source"),
+    "posts": ("person", "company", "post", "valid_from", "valid_to"),
+    "dependence": ("dependent", "on", "ratio", "kind", "period"),
+}
+
+
+def is_person_name(name: str) -> bool:
+    """Whether a shareholder's name is a natural person's, by how it is written."""
+    if INSTITUTION_WORDS.search(name):
+        return False
+    return bool(CHINESE_NAME.fullmatch(name) or LATIN_NAME.fullmatch(name))
+
+
+def normal_name(name: str) -> str:
+    """One spelling for one registered name: full-width brackets, no spaces between Chinese."""
+    return re.sub(r"(?<=[^\x00-\x7f])\s+(?=[^\x00-\x7f])", "", name.strip()).replace("(", "（").replace(")", "）")
+
+
+class Converter:
+    """Collects entities while the other tables are read; ids are stable from one run to the next."""
+
+    def __init__(self, source: Path, *, merge_equal_names: bool = False) -> None:
+        self._source = source
+        self._merge = merge_equal_names
+        self._entities: dict[str, tuple[str, ...]] = {}
+        self._listed: dict[str, str] = {}
+        self._of_name: dict[str, str] = {}
+
+    def convert(self) -> dict[str, list[tuple[str, ...]]]:
+        """The rows of each evidence table."""
+        self._read_companies()
+        holdings = list(self._holdings())
+        posts = list(self._posts())
+        dependence = list(self._dependence())
+        return {
+            "entities": list(self._entities.values()),
+            "holdings": holdings,
+            "posts": posts,
+            "dependence": dependence,
+        }
+
+    def _rows(self, name: str) -> Iterator[dict[str, str]]:
+        with (self._source / name).open(encoding="utf-8-sig", newline="") as stream:
+            yield from csv.DictReader(stream)
+
+    def _read_companies(self) -> None:
+        for row in self._rows("companies.csv"):
+            code, name = row["gpdm"], normal_name(row["gsmc"])
+            self._listed[code] = code
+            self._of_name[name] = code
+            industry = row.get("hymc", "")
+            self._entities[code] = (code, name, "org", "", "股份有限公司", row["gssx"], "1", industry, "")
+
+    def _holder(self, name: str, company: str) -> str:
+        """The entity of a shareholder's name at a company."""
+        if is_person_name(name) and not self._merge:
+            return self._person(name, company)
+        key = normal_name(name)
+        if key not in self._of_name:
+            self._of_name[key] = f"I{len(self._of_name) + 1:06d}"
+        entity = self._of_name[key]
+        if entity not in self._entities:
+            nature = next((label for label, pattern in NATURES if pattern.search(key)), "")
+            kind = "person" if is_person_name(name) else "org"
+            self._entities[entity] = (entity, name, kind, "", "", nature, "0", "", "")
+        return entity
+
+    def _person(self, name: str, company: str) -> str:
+        entity = f"{company}/{name}"
+        self._entities.setdefault(entity, (entity, name, "person", "", "", "", "0", "", ""))
+        return entity
+
+    def _holdings(self) -> Iterator[tuple[str, ...]]:
+        for row in self._rows("shareholders_top10.csv"):
+            company = row["stock_code"]
+            if company in self._listed:
+                holder = self._holder(row["holder_name"].strip(), company)
+                yield (holder, company, row["pct"], "", "", "", "", "前十大股东")
+
+    def _posts(self) -> Iterator[tuple[str, ...]]:
+        seen: set[tuple[str, str, str]] = set()
+        for row in self._rows("officers.csv"):
+            post = POSTS.get(row["position_code"])
+            name, company = row["name"].strip(), row["stock_code"]
+            if post is None or not name or company not in self._listed:
+                continue  # independent directors, present and past, are no key managers
+            key = (self._person(name, company), company, post)
+            if key not in seen:
+                seen.add(key)
+                yield (*key, "", "")
+
+    def _dependence(self) -> Iterator[tuple[str, ...]]:
+        """A named trading partner that is itself listed; a masked or unlisted name proves nothing."""
+        tables = (("suppliers_top5.csv", "supplier_name", "pct_of_purchases", "采购占比"),
+                  ("customers_top5.csv", "customer_name", "pct_of_sales", "销售占比"))  # fmt: skip
+        for file, name_column, ratio_column, kind in tables:
+            for row in self._rows(file):
+                on = self._of_name.get(normal_name(row[name_column]), "")
+                company = row["stock_code"]
+                if on in self._listed and company in self._listed and on != company and _is_share(row[ratio_column]):
+                    yield (company, on, row[ratio_column], kind, str(int(float(row["report_year"]))))
+
+
+def _is_share(text: str) -> bool:
+    return bool(re.fullmatch(r"\d{1,2}(\.\d{1,6})?|100(\.0{1,6})?", text))
+
+
+def write_tables(tables: dict[str, list[tuple[str, ...]]], out: Path) -> Iterable[tuple[str, int]]:
+    """Write each table as CSV; gives their names and row counts."""
+    out.mkdir(parents=True, exist_ok=True)
+    for name, rows in tables.items():
+        with (out / f"{name}.csv").open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(HEADERS[name])
+            writer.writerows(rows)
+        yield name, len(rows)

@@ -1,0 +1,542 @@
+"""Read the evidence tables that users keep: CSV files (UTF-8 or GB18030) in a folder, or the sheets of one workbook.
+
+Each table is read by its columns, in any order, English or Chinese. A row that cannot be read is reported with file,
+line, column and reason; all of them are collected, and the run stops unless bad rows are to be skipped. Nothing here
+knows the database: the importer and the file commands share this reader.
+"""
+
+import csv
+import datetime as dt
+import io
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from python_calamine import CalamineError, load_workbook
+
+from shouxin.domain.evidence import (
+    Agreement,
+    ConcertMember,
+    Dependence,
+    Entity,
+    EntityKind,
+    Evidence,
+    Guarantee,
+    Holding,
+    KinLink,
+    Post,
+)
+from shouxin.domain.identifiers import IdentifierError, check_credit_code
+from shouxin.domain.money import Money, MoneyError
+
+MICRO = 1_000_000
+ROW_BYTES_MAX = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class RowError:
+    """One thing that is wrong: where, and in words that say what to do."""
+
+    file: str
+    line: int
+    column: str
+    reason: str
+
+    def __str__(self) -> str:
+        place = f"，列“{self.column}”" if self.column else ""
+        return f"{self.file} 第 {self.line} 行{place}：{self.reason}"
+
+
+class EvidenceError(Exception):
+    """Files that cannot be used; ``errors`` has every row that is wrong."""
+
+    def __init__(self, errors: Sequence[RowError]) -> None:
+        super().__init__("\n".join(map(str, errors)))
+        self.errors = list(errors)
+
+
+class _CellError(ValueError):
+    """One cell cannot be read; the text says why."""
+
+    def __init__(self, column: str, reason: str) -> None:
+        super().__init__(reason)
+        self.column = column
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class RawTable:
+    """The texts of one table with the line each row starts on."""
+
+    file: str
+    header: tuple[str, ...]
+    rows: list[tuple[int, list[str]]]
+    encoding: str
+    errors: list[RowError] = field(default_factory=list)
+
+
+# --- columns and their Chinese names --------------------------------------------------------------------------
+
+_PERIOD = {"valid_from": ("自", "开始日期"), "valid_to": ("至", "结束日期")}
+_COLUMNS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "entities": {
+        "id": ("编号", "主体编号"),
+        "name": ("名称", "姓名"),
+        "kind": ("类型",),
+        "uscc": ("统一社会信用代码", "信用代码"),
+        "legal_form": ("法律形式",),
+        "nature": ("性质", "企业性质"),
+        "customer": ("客户", "是否客户"),
+        "industry": ("行业",),
+        "total_votes": ("总表决权", "总股本"),
+        "sex": ("性别",),
+        "died": ("去世日期",),
+    },
+    "holdings": {
+        "holder": ("股东", "持有人"),
+        "company": ("公司", "被投资企业"),
+        "percent": ("持股比例", "比例"),
+        "votes": ("表决权", "持股数"),
+        "cash_percent": ("收益权比例",),
+        "source": ("来源",),
+        **_PERIOD,
+    },
+    "agreements": {"controller": ("控制人",), "company": ("公司",), "kind": ("方式", "类型"), **_PERIOD},
+    "concert": {"set_id": ("一致行动编号",), "member": ("成员",), **_PERIOD},
+    "kin": {"a": ("甲",), "b": ("乙",), "relation": ("关系",), "kind": ("性质", "类型"), **_PERIOD},
+    "posts": {"person": ("人员", "姓名"), "company": ("公司",), "post": ("职务",), **_PERIOD},
+    "dependence": {
+        "dependent": ("依存方",),
+        "on": ("被依存方",),
+        "ratio": ("比例",),
+        "kind": ("类别", "类型"),
+        "period": ("期间",),
+    },
+    "guarantees": {"guarantor": ("担保人",), "debtor": ("债务人", "被担保人"), "amount": ("金额",), **_PERIOD},
+}
+_NEEDED: Mapping[str, tuple[str, ...]] = {
+    "entities": ("id", "name", "kind"),
+    "holdings": ("holder", "company"),
+    "agreements": ("controller", "company", "kind"),
+    "concert": ("set_id", "member"),
+    "kin": ("a", "b", "relation"),
+    "posts": ("person", "company", "post"),
+    "dependence": ("dependent", "on", "ratio"),
+    "guarantees": ("guarantor", "debtor", "amount"),
+}
+TABLES = tuple(_COLUMNS)
+_KINDS = {
+    "org": "org",
+    "机构": "org",
+    "企业": "org",
+    "公司": "org",
+    "person": "person",
+    "个人": "person",
+    "自然人": "person",
+}
+_RELATIONS = {"parent": "parent", "父母": "parent", "spouse": "spouse", "配偶": "spouse"}
+_KIN_KINDS = {"": "blood", "blood": "blood", "血亲": "blood", "adoptive": "adoptive", "收养": "adoptive",
+              "step": "step", "继": "step"}  # fmt: skip
+_AGREEMENTS = {
+    "board_majority": "board_majority", "董事会多数": "board_majority", "voting_agreement": "voting_agreement",
+    "表决权协议": "voting_agreement", "contract": "contract", "协议控制": "contract",
+    "actual_controller": "actual_controller", "实际控制人": "actual_controller",
+}  # fmt: skip
+_SEXES = {"": "", "M": "M", "男": "M", "F": "F", "女": "F"}
+_YES = {"": False, "0": False, "否": False, "no": False, "1": True, "是": True, "yes": True}
+
+
+# --- cells -------------------------------------------------------------------------------------------------------
+
+
+class _Row:
+    """The cells of one row by column name; a missing optional column reads as empty."""
+
+    __slots__ = ("_cells", "_places")
+
+    def __init__(self, places: Mapping[str, int], cells: list[str]) -> None:
+        self._places = places
+        self._cells = cells
+
+    def text(self, column: str) -> str:
+        place = self._places.get(column)
+        return self._cells[place].strip() if place is not None else ""
+
+    def needed(self, column: str) -> str:
+        text = self.text(column)
+        if not text:
+            raise _CellError(column, "不能为空")
+        return text
+
+    def choice(self, column: str, choices: Mapping[str, Any]) -> Any:
+        text = self.text(column)
+        if text not in choices:
+            raise _CellError(column, f"“{text}”不在可用的取值 {'、'.join(key for key in choices if key)} 之中")
+        return choices[text]
+
+    def day(self, column: str) -> dt.date | None:
+        text = self.text(column)
+        if not text:
+            return None
+        try:
+            return dt.date.fromisoformat(text[:10] if text.endswith("00:00:00") else text)
+        except ValueError:
+            raise _CellError(column, f"日期“{text}”不存在或不是 年-月-日（如 2025-06-30）") from None
+
+    def period(self) -> dict[str, dt.date | None]:
+        start, end = self.day("valid_from"), self.day("valid_to")
+        if start is not None and end is not None and end <= start:
+            raise _CellError("valid_to", f"结束日 {end} 须晚于开始日 {start}（不含结束日）")
+        return {"valid_from": start, "valid_to": end}
+
+    def micro_percent(self, column: str) -> int:
+        text = self.needed(column).removesuffix("%").strip()
+        number = self._decimal(column, text)
+        if not 0 <= number <= 100:
+            raise _CellError(column, f"比例 {text} 须在 0 与 100 之间")
+        micro = number * MICRO
+        if micro != micro.to_integral_value():
+            raise _CellError(column, f"比例 {text} 最多 6 位小数")
+        return int(micro)
+
+    def whole(self, column: str) -> int:
+        text = self.needed(column).replace(",", "")
+        number = self._decimal(column, text)
+        if number != number.to_integral_value():
+            raise _CellError(column, f"“{text}”须为整数")
+        if number < 0:
+            raise _CellError(column, f"“{text}”不能为负数")
+        return int(number)
+
+    def _decimal(self, column: str, text: str) -> Decimal:
+        try:
+            number = Decimal(text)
+        except InvalidOperation:
+            raise _CellError(column, f"“{text}”不是数字") from None
+        if not number.is_finite():
+            raise _CellError(column, f"“{text}”不是数字")
+        return number
+
+
+# --- one typed row of each table -------------------------------------------------------------------------------
+
+
+def _entity(row: _Row) -> Entity:
+    kind = EntityKind(row.choice("kind", _KINDS))
+    code = row.text("uscc")
+    if code and kind is EntityKind.ORGANISATION:
+        try:
+            code = check_credit_code(code)
+        except IdentifierError as error:
+            raise _CellError("uscc", str(error)) from error
+    return Entity(
+        id=row.needed("id"),
+        name=row.needed("name"),
+        kind=kind,
+        is_customer=row.choice("customer", _YES),
+        uscc=code,
+        legal_form=row.text("legal_form"),
+        nature=row.text("nature"),
+        industry=row.text("industry"),
+        total_votes=row.whole("total_votes") if row.text("total_votes") else None,
+        sex=row.choice("sex", _SEXES),
+        died_date=row.day("died"),
+    )
+
+
+def _holding(row: _Row) -> Holding:
+    has_percent, has_votes = bool(row.text("percent")), bool(row.text("votes"))
+    if has_percent == has_votes:
+        raise _CellError("percent", "percent 与 votes 须填且只填一个")
+    return Holding(
+        holder=row.needed("holder"),
+        company=row.needed("company"),
+        votes=row.micro_percent("percent") if has_percent else row.whole("votes"),
+        is_percent=has_percent,
+        cash_micro_percent=row.micro_percent("cash_percent") if row.text("cash_percent") else None,
+        source=row.text("source"),
+        **row.period(),
+    )
+
+
+def _agreement(row: _Row) -> Agreement:
+    return Agreement(
+        controller=row.needed("controller"),
+        company=row.needed("company"),
+        kind=row.choice("kind", _AGREEMENTS),
+        **row.period(),
+    )
+
+
+def _concert(row: _Row) -> ConcertMember:
+    return ConcertMember(set_id=row.needed("set_id"), member=row.needed("member"), **row.period())
+
+
+def _kin(row: _Row) -> KinLink:
+    link = KinLink(
+        a=row.needed("a"),
+        b=row.needed("b"),
+        relation=row.choice("relation", _RELATIONS),
+        kind=row.choice("kind", _KIN_KINDS),
+        **row.period(),
+    )
+    if link.a == link.b:
+        raise _CellError("b", f"{link.a} 不能是自己的亲属")
+    return link
+
+
+def _post(row: _Row) -> Post:
+    return Post(person=row.needed("person"), company=row.needed("company"), post=row.needed("post"), **row.period())
+
+
+def _dependence(row: _Row) -> Dependence:
+    start, end = _year_of(row)
+    return Dependence(
+        dependent=row.needed("dependent"),
+        on=row.needed("on"),
+        ratio_micro_percent=row.micro_percent("ratio"),
+        kind=row.text("kind"),
+        valid_from=start,
+        valid_to=end,
+    )
+
+
+def _year_of(row: _Row) -> tuple[dt.date | None, dt.date | None]:
+    """A figure of a year is evidence from that year on; without a year it is open."""
+    period = row.text("period")
+    if not period:
+        return None, None
+    if not (period.isdigit() and len(period) == 4):
+        raise _CellError("period", f"期间“{period}”须为四位年份")
+    return dt.date(int(period), 1, 1), None
+
+
+def _guarantee(row: _Row) -> Guarantee:
+    try:
+        amount = Money.from_yuan(row.needed("amount"))
+    except MoneyError as error:
+        raise _CellError("amount", str(error)) from error
+    if amount.fen <= 0:
+        raise _CellError("amount", "担保金额须大于 0（元）")
+    return Guarantee(
+        guarantor=row.needed("guarantor"), debtor=row.needed("debtor"), amount_fen=amount.fen, **row.period()
+    )
+
+
+_READERS: Mapping[str, Callable[[_Row], Any]] = {
+    "entities": _entity, "holdings": _holding, "agreements": _agreement, "concert": _concert, "kin": _kin,
+    "posts": _post, "dependence": _dependence, "guarantees": _guarantee,
+}  # fmt: skip
+
+
+# --- tables ------------------------------------------------------------------------------------------------------
+
+
+def decode(content: bytes) -> tuple[str, str]:
+    """The text of a file and the name of its encoding: UTF-8 first, then GB18030. Raises UnicodeDecodeError."""
+    try:
+        return content.decode("utf-8-sig"), "UTF-8"
+    except UnicodeDecodeError:
+        return content.decode("gb18030"), "GB18030"
+
+
+def read_csv(file: Path) -> RawTable:
+    """The rows of a CSV file. Raises EvidenceError when it is no text or has a NUL."""
+    try:
+        text, encoding = decode(file.read_bytes())
+    except UnicodeDecodeError as error:
+        line = file.read_bytes()[: error.start].count(b"\n") + 1
+        raise EvidenceError([RowError(file.name, line, "", "既不是 UTF-8 也不是 GB18030 编码的文本")]) from error
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    rows: list[tuple[int, list[str]]] = []
+    header: tuple[str, ...] = ()
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            break
+        except csv.Error as error:
+            raise EvidenceError([RowError(file.name, line, "", f"CSV 格式有误：{error}")]) from error
+        if not header:
+            header = tuple(cell.strip() for cell in cells)
+        elif any(cell.strip() for cell in cells):
+            rows.append((line, cells))
+    return RawTable(file.name, header, rows, encoding)
+
+
+def read_sheets(file: Path) -> dict[str, RawTable]:
+    """The sheets of a workbook as texts, by name. Raises EvidenceError when it is no workbook."""
+    try:
+        workbook = load_workbook(str(file))
+        sheets = {
+            name: workbook.get_sheet_by_name(name).to_python(skip_empty_area=False) for name in workbook.sheet_names
+        }
+    except (CalamineError, OSError) as error:
+        raise EvidenceError([RowError(file.name, 1, "", f"不是可读的 Excel 文件：{error}")]) from error
+    return {name: _sheet(f"{file.name}[{name}]", values) for name, values in sheets.items()}
+
+
+def _sheet(name: str, values: list[list[Any]]) -> RawTable:
+    rows = [[_cell_text(cell) for cell in row] for row in values]
+    header = tuple(cell.strip() for cell in rows[0]) if rows else ()
+    body = [(line, cells) for line, cells in enumerate(rows[1:], start=2) if any(cell.strip() for cell in cells)]
+    return RawTable(name, header, body, "xlsx")
+
+
+def _cell_text(cell: Any) -> str:
+    if isinstance(cell, float):
+        return str(int(cell)) if cell.is_integer() else repr(cell)
+    if isinstance(cell, dt.datetime):
+        return cell.date().isoformat()
+    return str(cell)
+
+
+def read_table(table: str, raw: RawTable) -> tuple[list[tuple[int, Any]], list[RowError]]:
+    """The typed rows of one table with their lines, and every row that cannot be read."""
+    places, errors = _places(table, raw)
+    rows: list[tuple[int, Any]] = []
+    if errors:
+        return rows, errors
+    reader, width = _READERS[table], len(raw.header)
+    for line, cells in raw.rows:
+        if len(cells) != width:
+            reason = f"有 {len(cells)} 列，表头有 {width} 列"
+            errors.append(RowError(raw.file, line, "", reason))
+            continue
+        try:
+            rows.append((line, reader(_Row(places, cells))))
+        except _CellError as error:
+            place = places.get(error.column)
+            errors.append(
+                RowError(
+                    raw.file, line, names.get(place, error.column) if place is not None else error.column, error.reason
+                )
+            )
+    return rows, errors
+
+
+def _places(table: str, raw: RawTable) -> tuple[dict[str, int], list[RowError]]:
+    known = _COLUMNS[table]
+    by_name = {synonym: name for name, synonyms in known.items() for synonym in (name, *synonyms)}
+    places: dict[str, int] = {}
+    errors = []
+    for place, title in enumerate(raw.header):
+        name = by_name.get(title) or by_name.get(title.lower())
+        if name is None:
+            continue  # more columns are welcome
+        if name in places:
+            errors.append(RowError(raw.file, 1, title, f"与列“{raw.header[places[name]]}”重复"))
+        places[name] = place
+    missing = [name for name in _NEEDED[table] if name not in places]
+    if missing:
+        errors.append(
+            RowError(raw.file, 1, "", f"缺少列 {'、'.join(missing)}；现有 {'、'.join(raw.header) or '（空）'}")
+        )
+    return places, errors
+
+
+# --- a whole folder ----------------------------------------------------------------------------------------------
+
+
+def read_evidence(source: Path, *, skip_bad_rows: bool = False) -> tuple[Evidence, list[RowError]]:
+    """All evidence tables of a folder or a workbook, and the rows that were skipped.
+
+    Raises:
+        EvidenceError: any row is wrong and bad rows are not to be skipped, or there are no entities or holdings.
+    """
+    raw = _raw_tables(source)
+    tables: dict[str, list[tuple[int, Any]]] = {}
+    errors: list[RowError] = []
+    for table in TABLES:
+        tables[table], found = read_table(table, raw[table]) if table in raw else ([], [])
+        errors += found
+    errors += _cross_check(tables, {table: raw[table].file for table in raw})
+    if errors and not skip_bad_rows:
+        raise EvidenceError(errors)
+    bad = {(error.file, error.line) for error in errors}
+    kept = {
+        table: tuple(row for line, row in rows if (raw[table].file, line) not in bad)
+        for table, rows in tables.items()
+        if table in raw
+    }
+    entities = {entity.id: entity for entity in kept.get("entities", ())}
+    return (
+        Evidence(
+            entities=entities,
+            holdings=kept.get("holdings", ()),
+            agreements=kept.get("agreements", ()),
+            concert=kept.get("concert", ()),
+            kin=kept.get("kin", ()),
+            posts=kept.get("posts", ()),
+            dependence=kept.get("dependence", ()),
+            guarantees=kept.get("guarantees", ()),
+        ),
+        errors,
+    )
+
+
+def _raw_tables(source: Path) -> dict[str, RawTable]:
+    if source.is_file():
+        sheets = read_sheets(source)
+        found = {table: sheets[table] for table in TABLES if table in sheets}
+    else:
+        found = {table: read_csv(source / f"{table}.csv") for table in TABLES if (source / f"{table}.csv").is_file()}
+    missing = [table for table in ("entities", "holdings") if table not in found]
+    if missing:
+        raise EvidenceError(
+            [RowError(str(source.name), 1, "", f"没有证据表 {'、'.join(f'{name}.csv' for name in missing)}")]
+        )
+    return found
+
+
+_REFERENCES: Mapping[str, tuple[str, ...]] = {
+    "holdings": ("holder", "company"), "agreements": ("controller", "company"), "concert": ("member",),
+    "kin": ("a", "b"), "posts": ("person", "company"), "dependence": ("dependent", "on"),
+    "guarantees": ("guarantor", "debtor"),
+}  # fmt: skip
+
+
+def _cross_check(tables: Mapping[str, list[tuple[int, Any]]], files: Mapping[str, str]) -> Iterator[RowError]:
+    """Ids that are given twice or not at all, persons where organisations belong, and circles of parents."""
+    kinds: dict[str, EntityKind] = {}
+    for line, entity in tables["entities"]:
+        if entity.id in kinds:
+            yield RowError(files["entities"], line, "id", f"编号 {entity.id} 重复")
+        kinds[entity.id] = entity.kind
+    for table, columns in _REFERENCES.items():
+        for line, row in tables[table]:
+            for column in columns:
+                if getattr(row, column) not in kinds:
+                    yield RowError(files[table], line, column, f"编号 {getattr(row, column)} 不在 entities 中")
+    for line, link in tables["kin"]:
+        for column in ("a", "b"):
+            if kinds.get(getattr(link, column)) is EntityKind.ORGANISATION:
+                yield RowError(files["kin"], line, column, f"{getattr(link, column)} 是机构，亲属只能是个人")
+    for line, holding in tables["holdings"]:
+        if kinds.get(holding.company) is EntityKind.PERSON:
+            yield RowError(files["holdings"], line, "company", f"{holding.company} 是个人，不能被持股")
+    yield from _parent_circles(tables["kin"], files.get("kin", ""))
+
+
+def _parent_circles(kin: Iterable[tuple[int, KinLink]], file: str) -> Iterator[RowError]:
+    """Nobody is their own ancestor: take away people without parents until only circles are left."""
+    links = [(line, link) for line, link in kin if link.relation == "parent"]
+    parents: dict[str, int] = {}
+    children: dict[str, list[str]] = {}
+    for _line, link in links:
+        parents[link.b] = parents.get(link.b, 0) + 1
+        children.setdefault(link.a, []).append(link.b)
+    waiting = [person for person in children if not parents.get(person)]
+    while waiting:
+        for child in children.get(waiting.pop(), ()):
+            parents[child] -= 1
+            if not parents[child]:
+                waiting.append(child)
+    stuck = {person for person, count in parents.items() if count}
+    for line, link in links:
+        if link.a in stuck and link.b in stuck:
+            yield RowError(file, line, "b", f"亲属成环：{link.b} 会成为自己的长辈，请核对父母关系")
+            return
