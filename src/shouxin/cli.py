@@ -17,7 +17,7 @@ _COMMANDS: dict[str, str] = {
     "setup": "shouxin.web.commands:setup",
     "manage": "shouxin.web.commands:manage",
     "scenario": "shouxin.reporting.commands:scenario",
-    "import": "shouxin.intake.commands:import_table",
+    "import": "shouxin.reporting.commands:import_table",
     "convert": "shouxin.intake.convert_commands:convert",
     "identify": "shouxin.groups.commands:identify",
     "check-proofs": "shouxin.groups.commands:check_proofs",

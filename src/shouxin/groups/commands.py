@@ -20,6 +20,7 @@ from shouxin.domain.groups.determination import Star
 from shouxin.domain.groups.sentences import sentence
 from shouxin.domain.proof_check import ProofChecker, ProofError
 from shouxin.groups.policy_settings import settings_from
+from shouxin.intake.errors import BadInputError
 from shouxin.intake.evidence_files import EvidenceError, read_csv, read_evidence
 from shouxin.policy import load_book
 
@@ -28,7 +29,7 @@ GROUPS_HEADER = ("group", "anchor", "member", "basis", "customer", "ultimate")
 FINDINGS_HEADER = ("code", "severity", "subject", "message")
 
 
-class _Percent(click.ParamType):
+class _Percent(click.ParamType[Decimal]):
     name = "percent"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
@@ -41,7 +42,7 @@ class _Percent(click.ParamType):
         return number
 
 
-class _Day(click.ParamType):
+class _Day(click.ParamType[dt.date]):
     name = "date"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dt.date:
@@ -104,7 +105,7 @@ def check_proofs(folder: Path, evidence: Path | None) -> None:
         about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         lines = (folder / "proofs.jsonl").read_text(encoding="utf-8").splitlines()
     except (OSError, json.JSONDecodeError) as error:
-        raise _BadInputError(f"{folder}: not the output of identify --out: {error}") from error
+        raise BadInputError(f"{folder}: not the output of identify --out: {error}") from error
     beside = next((path for path in (folder / "evidence", folder / "evidence.xlsx") if path.exists()), folder)
     facts, _ = _read(evidence or beside, skip_bad_rows=True)
     checker = ProofChecker(
@@ -114,14 +115,14 @@ def check_proofs(folder: Path, evidence: Path | None) -> None:
         try:
             checker.check(json.loads(line))
         except (ProofError, KeyError, ValueError, TypeError) as error:
-            raise _BadInputError(f"proofs.jsonl line {number} does not hold: {error}") from error
+            raise BadInputError(f"proofs.jsonl line {number} does not hold: {error}") from error
     click.echo(f"{len(lines)} proofs hold")
 
 
 @click.command("what-if")
 @click.argument("source", metavar="DIR", type=click.Path(exists=True, path_type=Path))
 @click.option("--change", "changes", multiple=True, required=True,
-              help='"holding:HOLDER,COMPANY,PERCENT": HOLDER then holds PERCENT (of all votes) of COMPANY.')  # fmt: skip
+              help='"holding:HOLDER,COMPANY,PERCENT": then HOLDER has PERCENT of the votes of COMPANY.')  # fmt: skip
 @_common
 def what_if(source: Path, as_of: dt.date, changes: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Show the groups before and after some changes of holdings; nothing is written."""
@@ -146,10 +147,6 @@ def what_if(source: Path, as_of: dt.date, changes: tuple[str, ...], as_json: boo
 # --- in ------------------------------------------------------------------------------------------------------------
 
 
-class _BadInputError(click.ClickException):
-    exit_code = 2
-
-
 def _say(text: str) -> None:
     click.echo(text, err=True)
 
@@ -161,7 +158,7 @@ def _read(source: Path, *, skip_bad_rows: bool) -> tuple[Evidence, int]:
         for row in error.errors[:200]:
             _say(str(row))
         more = f"（另有 {len(error.errors) - 200} 处未列出）" if len(error.errors) > 200 else ""
-        raise _BadInputError(
+        raise BadInputError(
             f"{len(error.errors)} 处有误{more}，没有写出任何内容。改正后重试，或加 --skip-bad-rows。"
         ) from error
     return evidence, len(skipped)
@@ -201,12 +198,12 @@ def _anchors(file: Path | None, evidence: Evidence) -> list[str] | None:
         return None
     raw = read_csv(file)
     if "person" not in raw.header:
-        raise _BadInputError(f"{file.name}: 缺少列 person")
+        raise BadInputError(f"{file.name}: 缺少列 person")
     place = raw.header.index("person")
     persons = [cells[place].strip() for _line, cells in raw.rows if len(cells) > place]
     unknown = [person for person in persons if person not in evidence.entities]
     if unknown:
-        raise _BadInputError(f"{file.name}: 编号 {'、'.join(unknown[:10])} 不在 entities 中")
+        raise BadInputError(f"{file.name}: 编号 {'、'.join(unknown[:10])} 不在 entities 中")
     return persons
 
 
@@ -214,17 +211,17 @@ def _apply(evidence: Evidence, change: str) -> Evidence:
     kind, _, rest = change.partition(":")
     parts = rest.split(",")
     if kind != "holding" or len(parts) != 3:
-        raise _BadInputError(f"--change {change}: write it as holding:HOLDER,COMPANY,PERCENT")
+        raise BadInputError(f"--change {change}: write it as holding:HOLDER,COMPANY,PERCENT")
     holder, company, percent = (part.strip() for part in parts)
     for entity in (holder, company):
         if entity not in evidence.entities:
-            raise _BadInputError(f"--change {change}: 编号 {entity} 不在 entities 中")
+            raise BadInputError(f"--change {change}: 编号 {entity} 不在 entities 中")
     try:
         votes = int(Decimal(percent) * 1_000_000)
     except InvalidOperation as error:
-        raise _BadInputError(f"--change {change}: {percent} 不是数字") from error
+        raise BadInputError(f"--change {change}: {percent} 不是数字") from error
     if not 0 <= votes <= 100_000_000:
-        raise _BadInputError(f"--change {change}: {percent} 须在 0 与 100 之间")
+        raise BadInputError(f"--change {change}: {percent} 须在 0 与 100 之间")
     kept = tuple(row for row in evidence.holdings if (row.holder, row.company) != (holder, company))
     return replace(evidence, holdings=(*kept, Holding(holder=holder, company=company, votes=votes)))
 

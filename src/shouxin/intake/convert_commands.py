@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from shouxin.intake import ashare as ashare_tables
+from shouxin.intake.errors import BadInputError
 
 
 @click.group()
@@ -26,9 +27,7 @@ def ashare(source: Path, out: Path, merge_equal_names: bool) -> None:
     try:
         tables = ashare_tables.Converter(source, merge_equal_names=merge_equal_names).convert()
     except (OSError, KeyError, UnicodeDecodeError) as error:
-        failure = click.ClickException(f"{source}: {type(error).__name__} {error}")
-        failure.exit_code = 2
-        raise failure from error
+        raise BadInputError(f"{source}: {type(error).__name__} {error}") from error
     for name, count in ashare_tables.write_tables(tables, out):
         click.echo(f"{name}.csv: {count:,} rows", err=True)
     click.echo(str(out))

@@ -28,7 +28,7 @@ from shouxin.domain.evidence import (
     KinLink,
     Post,
 )
-from shouxin.domain.identifiers import IdentifierError, check_credit_code
+from shouxin.domain.identifiers import IdentifierError, check_credit_code, phone_digits
 from shouxin.domain.money import Money, MoneyError
 
 MICRO = 1_000_000
@@ -115,6 +115,21 @@ _COLUMNS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "period": ("期间",),
     },
     "guarantees": {"guarantor": ("担保人",), "debtor": ("债务人", "被担保人"), "amount": ("金额",), **_PERIOD},
+    "capital": {"kind": ("口径",), "date": ("报告日", "日期"), "amount": ("金额",), "source": ("来源",)},
+    "customers": {
+        "name": ("名称", "客户名称", "姓名"),
+        "kind": ("类型",),
+        "number": ("客户号",),
+        "uscc": ("统一社会信用代码", "信用代码"),
+        "phone": ("电话", "电话号码", "手机"),
+        "email": ("邮件地址", "邮箱", "电子邮件"),
+        "address": ("地址",),
+        "postcode": ("邮编", "邮政编码"),
+        "class": ("类别",),
+        "owner": ("客户经理", "工号"),
+        "next_step": ("下一步",),
+        "next_step_date": ("下一步日期",),
+    },
 }
 _NEEDED: Mapping[str, tuple[str, ...]] = {
     "entities": ("id", "name", "kind"),
@@ -125,7 +140,10 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     "posts": ("person", "company", "post"),
     "dependence": ("dependent", "on", "ratio"),
     "guarantees": ("guarantor", "debtor", "amount"),
+    "capital": ("kind", "date", "amount"),
+    "customers": ("name",),
 }
+EVIDENCE_TABLES = ("entities", "holdings", "agreements", "concert", "kin", "posts", "dependence", "guarantees")
 TABLES = tuple(_COLUMNS)
 _KINDS = {
     "org": "org",
@@ -325,9 +343,86 @@ def _guarantee(row: _Row) -> Guarantee:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class CapitalRow:
+    """Net or Tier 1 capital on a reporting day, 分."""
+
+    kind: str
+    date: dt.date
+    amount_fen: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerRow:
+    """One line of a customer list: at least the five fields of NS-04."""
+
+    name: str
+    kind: str
+    number: str
+    uscc: str
+    phone: str
+    email: str
+    address: str
+    postcode: str
+    customer_class: str
+    owner: str
+    next_step: str
+    next_step_date: dt.date | None
+
+
+_CAPITAL_KINDS = {"net": "net", "资本净额": "net", "tier1": "tier1", "一级资本净额": "tier1"}
+
+
+def _capital(row: _Row) -> CapitalRow:
+    date = row.day("date")
+    if date is None:
+        raise _CellError("date", "不能为空")
+    try:
+        amount = Money.from_yuan(row.needed("amount"))
+    except MoneyError as error:
+        raise _CellError("amount", str(error)) from error
+    if amount.fen <= 0:
+        raise _CellError("amount", "金额须大于 0（元）")
+    return CapitalRow(row.choice("kind", _CAPITAL_KINDS), date, amount.fen, row.text("source"))
+
+
+def _customer(row: _Row) -> CustomerRow:
+    kind = row.choice("kind", {"": "org", **_KINDS})
+    code = row.text("uscc")
+    if code:
+        try:
+            code = check_credit_code(code)
+        except IdentifierError as error:
+            raise _CellError("uscc", str(error)) from error
+    postcode = row.text("postcode")
+    if postcode and not (postcode.isdigit() and len(postcode) == 6):
+        raise _CellError("postcode", f"邮编“{postcode}”应为 6 位数字")
+    email = row.text("email")
+    if email and ("@" not in email or " " in email):
+        raise _CellError("email", f"“{email}”不是邮件地址")
+    phone = row.text("phone")
+    if phone and len(phone_digits(phone)) < 7:
+        raise _CellError("phone", f"“{phone}”不足 7 位数字")
+    return CustomerRow(
+        name=row.needed("name"),
+        kind=kind,
+        number=row.text("number"),
+        uscc=code,
+        phone=phone,
+        email=email,
+        address=row.text("address"),
+        postcode=postcode,
+        customer_class=row.text("class"),
+        owner=row.text("owner"),
+        next_step=row.text("next_step"),
+        next_step_date=row.day("next_step_date"),
+    )
+
+
 _READERS: Mapping[str, Callable[[_Row], Any]] = {
     "entities": _entity, "holdings": _holding, "agreements": _agreement, "concert": _concert, "kin": _kin,
-    "posts": _post, "dependence": _dependence, "guarantees": _guarantee,
+    "posts": _post, "dependence": _dependence, "guarantees": _guarantee, "capital": _capital, "customers": _customer,
 }  # fmt: skip
 
 
@@ -410,11 +505,8 @@ def read_table(table: str, raw: RawTable) -> tuple[list[tuple[int, Any]], list[R
             rows.append((line, reader(_Row(places, cells))))
         except _CellError as error:
             place = places.get(error.column)
-            errors.append(
-                RowError(
-                    raw.file, line, names.get(place, error.column) if place is not None else error.column, error.reason
-                )
-            )
+            title = error.column if place is None else raw.header[place]
+            errors.append(RowError(raw.file, line, title, error.reason))
     return rows, errors
 
 
@@ -450,7 +542,7 @@ def read_evidence(source: Path, *, skip_bad_rows: bool = False) -> tuple[Evidenc
     raw = _raw_tables(source)
     tables: dict[str, list[tuple[int, Any]]] = {}
     errors: list[RowError] = []
-    for table in TABLES:
+    for table in EVIDENCE_TABLES:
         tables[table], found = read_table(table, raw[table]) if table in raw else ([], [])
         errors += found
     errors += _cross_check(tables, {table: raw[table].file for table in raw})
@@ -481,9 +573,11 @@ def read_evidence(source: Path, *, skip_bad_rows: bool = False) -> tuple[Evidenc
 def _raw_tables(source: Path) -> dict[str, RawTable]:
     if source.is_file():
         sheets = read_sheets(source)
-        found = {table: sheets[table] for table in TABLES if table in sheets}
+        found = {table: sheets[table] for table in EVIDENCE_TABLES if table in sheets}
     else:
-        found = {table: read_csv(source / f"{table}.csv") for table in TABLES if (source / f"{table}.csv").is_file()}
+        found = {
+            table: read_csv(source / f"{table}.csv") for table in EVIDENCE_TABLES if (source / f"{table}.csv").is_file()
+        }
     missing = [table for table in ("entities", "holdings") if table not in found]
     if missing:
         raise EvidenceError(
@@ -518,10 +612,10 @@ def _cross_check(tables: Mapping[str, list[tuple[int, Any]]], files: Mapping[str
     for line, holding in tables["holdings"]:
         if kinds.get(holding.company) is EntityKind.PERSON:
             yield RowError(files["holdings"], line, "company", f"{holding.company} 是个人，不能被持股")
-    yield from _parent_circles(tables["kin"], files.get("kin", ""))
+    yield from parent_circles(tables["kin"], files.get("kin", ""))
 
 
-def _parent_circles(kin: Iterable[tuple[int, KinLink]], file: str) -> Iterator[RowError]:
+def parent_circles(kin: Iterable[tuple[int, KinLink]], file: str) -> Iterator[RowError]:
     """Nobody is their own ancestor: take away people without parents until only circles are left."""
     links = [(line, link) for line, link in kin if link.relation == "parent"]
     parents: dict[str, int] = {}

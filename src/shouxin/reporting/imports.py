@@ -1,0 +1,375 @@
+"""Bring a table into the bank: read and check every row first, write set by set, say what became of each.
+
+created + updated + skipped + failed = rows read. Without bad rows being allowed, one wrong row means that nothing is
+written. A blank cell never overwrites what is known.
+"""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+
+from shouxin.audit import services as audit
+from shouxin.bank.models import CapitalFigure, Staff
+from shouxin.groups import models as groups
+from shouxin.intake.evidence_files import (
+    MICRO,
+    CustomerRow,
+    EvidenceError,
+    RawTable,
+    RowError,
+    parent_circles,
+    read_csv,
+    read_sheets,
+    read_table,
+)
+from shouxin.parties.models import Customer, CustomerClass, Ownership, Party
+from shouxin.parties.selectors import parties_by_source_id
+from shouxin.parties.services import ContactInput, add_contact_point, add_customer, classify, create_party, search_keys
+
+BATCH = 5_000
+Lines = list[tuple[int, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an import did; the four counts add up to the rows read."""
+
+    created: int
+    updated: int
+    skipped: int
+    errors: tuple[RowError, ...]
+    failed: int
+
+    @property
+    def read(self) -> int:
+        return self.created + self.updated + self.skipped + self.failed
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    created: int = 0
+    updated: int = 0
+    skipped: int = 0
+
+
+def read_file(table: str, file: Path) -> RawTable:
+    """One table from a CSV file or from the sheet of its name (or the only sheet) of a workbook."""
+    if file.suffix.lower() not in {".xlsx", ".xls", ".xlsm"}:
+        return read_csv(file)
+    sheets = read_sheets(file)
+    if table in sheets:
+        return sheets[table]
+    if len(sheets) == 1:
+        return next(iter(sheets.values()))
+    raise EvidenceError([RowError(file.name, 1, "", f"没有名为 {table} 的工作表，现有 {'、'.join(sheets)}")])
+
+
+def import_table(
+    *,
+    actor: Staff | None,
+    table: str,
+    raw: RawTable,
+    business_date: dt.date,
+    skips_bad_rows: bool = False,
+    is_dry_run: bool = False,
+) -> Outcome:
+    """Import one table in one transaction.
+
+    Raises:
+        EvidenceError: a row is wrong and bad rows are not to be skipped; nothing is written.
+    """
+    rows, errors = read_table(table, raw)
+    errors = [*errors, *_reference_errors(table, rows, raw.file)]
+    if errors and not skips_bad_rows:
+        raise EvidenceError(errors)
+    bad = {error.line for error in errors}
+    good = [(line, row) for line, row in rows if line not in bad]
+    with transaction.atomic():
+        written = _WRITERS[table](good, actor, business_date)
+        outcome = Outcome(written.created, written.updated, written.skipped, tuple(errors), len(raw.rows) - len(good))
+        audit.record(
+            actor=actor,
+            action="intake.table.imported",
+            subject=("import", table),
+            summary=f"导入 {table}（{raw.file}）：新增 {outcome.created}，更新 {outcome.updated}，"
+            f"未变 {outcome.skipped}，失败 {outcome.failed}",
+            business_date=business_date,
+        )
+        if is_dry_run:
+            transaction.set_rollback(True)
+    return outcome
+
+
+# --- references ----------------------------------------------------------------------------------------------------
+
+_REFERENCES: Mapping[str, tuple[str, ...]] = {
+    "holdings": ("holder", "company"),
+    "agreements": ("controller", "company"),
+    "concert": ("member",),
+    "kin": ("a", "b"),
+    "posts": ("person", "company"),
+    "dependence": ("dependent", "on"),
+    "guarantees": ("guarantor", "debtor"),
+}
+
+
+def _known(table: str, rows: Lines) -> dict[str, Party]:
+    ids = {getattr(row, column) for _line, row in rows for column in _REFERENCES.get(table, ())}
+    return parties_by_source_id(ids)
+
+
+def _reference_errors(table: str, rows: Lines, file: str) -> Iterable[RowError]:
+    if table == "entities":
+        seen: set[str] = set()
+        for line, entity in rows:
+            if entity.id in seen:
+                yield RowError(file, line, "id", f"编号 {entity.id} 重复")
+            seen.add(entity.id)
+        yield from _taken_codes(rows, file)
+    if table == "customers":
+        yield from _customer_errors(rows, file)
+    known = _known(table, rows)
+    for line, row in rows:
+        for column in _REFERENCES.get(table, ()):
+            if getattr(row, column) not in known:
+                reason = f"编号 {getattr(row, column)} 不在库中，请先导入 entities"
+                yield RowError(file, line, column, reason)
+    if table == "kin":
+        yield from parent_circles(rows, file)
+
+
+def _taken_codes(rows: Lines, file: str) -> Iterable[RowError]:
+    """A credit code belongs to one entity, in the file and in the bank."""
+    codes = [entity.uscc for _line, entity in rows if entity.uscc]
+    owners = dict(Party.objects.filter(uscc__in=codes).values_list("uscc", "source_id"))
+    seen: dict[str, str] = {}
+    for line, entity in rows:
+        if not entity.uscc:
+            continue
+        owner = owners.get(entity.uscc, entity.id)
+        if seen.setdefault(entity.uscc, entity.id) != entity.id or owner != entity.id:
+            yield RowError(file, line, "uscc", f"统一社会信用代码 {entity.uscc} 已属于另一主体")
+
+
+def _customer_errors(rows: Lines, file: str) -> Iterable[RowError]:
+    owners = set(Staff.objects.filter(is_active=True).values_list("username", flat=True))
+    classes = set(CustomerClass.objects.filter(scheme__is_main=True).values_list("name", flat=True))
+    for line, row in rows:
+        if row.owner and row.owner not in owners:
+            yield RowError(file, line, "owner", f"没有在岗员工 {row.owner}（填写工号）")
+        if row.customer_class and row.customer_class not in classes:
+            yield RowError(file, line, "class", f"类别“{row.customer_class}”不在 {'、'.join(sorted(classes))} 之中")
+
+
+# --- writers -------------------------------------------------------------------------------------------------------
+
+
+def _entities(rows: Lines, actor: Staff | None, business_date: dt.date) -> _Written:
+    """Parties by the caller's id. Customers of the file stay parties until they are put on somebody's list."""
+    existing = parties_by_source_id({entity.id for _line, entity in rows})
+    new, changed, same = [], [], 0
+    for _line, entity in rows:
+        values = {
+            "name": entity.name,
+            "uscc": entity.uscc or None,
+            "legal_form": entity.legal_form,
+            "nature": entity.nature,
+            "industry": entity.industry[:80],
+            "total_votes": entity.total_votes,
+            "sex": entity.sex,
+            "death_date": entity.died_date,
+        }
+        party = existing.get(entity.id)
+        if party is None:
+            new.append(Party(kind=entity.kind.value, source_id=entity.id, **values, **search_keys(entity.name)))
+        elif _differs(party, values):
+            for name, value in search_keys(party.name).items():
+                setattr(party, name, value)
+            changed.append(party)
+        else:
+            same += 1
+    Party.objects.bulk_create(new, batch_size=BATCH)
+    names = ["name", "uscc", "legal_form", "nature", "industry", "total_votes", "sex", "death_date"]
+    Party.objects.bulk_update(changed, [*names, "pinyin", "pinyin_initials"], batch_size=BATCH)
+    _put_on_list([entity.id for _line, entity in rows if entity.is_customer], actor, business_date)
+    return _Written(len(new), len(changed), same)
+
+
+def _put_on_list(source_ids: list[str], actor: Staff | None, business_date: dt.date) -> None:
+    """Entities that have credit here become customers of the actor's unit, looked after by the actor."""
+    if actor is None or not source_ids:
+        return
+    parties = Party.objects.filter(source_id__in=source_ids, customer__isnull=True, kind=Party.Kind.ORGANISATION)
+    customers = [
+        Customer(party=party, number=f"KH{party.pk:08d}", unit=actor.unit, stage=Customer.Stage.CUSTOMER)
+        for party in parties
+    ]
+    Customer.objects.bulk_create(customers, batch_size=BATCH)
+    Ownership.objects.bulk_create(
+        [Ownership(customer=customer, staff=actor, valid_from=business_date) for customer in customers],
+        batch_size=BATCH,
+    )
+
+
+def _differs(target: Any, values: Mapping[str, Any]) -> bool:
+    """Set what is new; a blank never overwrites. True when anything changed."""
+    changed = False
+    for name, value in values.items():
+        if value not in (None, "") and getattr(target, name) != value:
+            setattr(target, name, value)
+            changed = True
+    return changed
+
+
+def _evidence_writer(
+    table: str, model: Any, key: tuple[str, ...], values_of: Callable[[Any, Mapping[str, Party]], dict[str, Any]]
+) -> Callable[[Lines, Staff | None, dt.date], _Written]:
+    """Rows are the same by their key columns; the rest is updated."""
+
+    def write(rows: Lines, actor: Staff | None, business_date: dt.date) -> _Written:  # noqa: ARG001
+        known = _known(table, rows)
+        parties = [party.pk for party in known.values()]
+        stored: defaultdict[tuple[Any, ...], list[Any]] = defaultdict(list)
+        for row in model.objects.filter(**{f"{key[0]}__in": parties}).order_by("pk"):
+            stored[tuple(getattr(row, name) for name in key)].append(row)
+        new, changed, same = [], [], 0
+        for _line, row in rows:
+            values = values_of(row, known) | {"valid_from": row.valid_from, "valid_to": row.valid_to}
+            # The same holder may stand twice at one company (two accounts): the n-th row meets the n-th stored one.
+            alike = stored[tuple(values[name] for name in key)]
+            if not alike:
+                new.append(model(**values))
+            elif _differs(found := alike.pop(0), values):
+                changed.append(found)
+            else:
+                same += 1
+        model.objects.bulk_create(new, batch_size=BATCH)
+        if changed:
+            names = [f.name for f in model._meta.concrete_fields if f.name not in {"id", "recorded_at"}]
+            model.objects.bulk_update(changed, names, batch_size=BATCH)
+        return _Written(len(new), len(changed), same)
+
+    return write
+
+
+def _capital(rows: Lines, actor: Staff | None, business_date: dt.date) -> _Written:  # noqa: ARG001
+    created = updated = same = 0
+    for _line, row in rows:
+        figure = CapitalFigure.objects.filter(kind=row.kind, date=row.date).first()
+        if figure is None:
+            CapitalFigure.objects.create(
+                kind=row.kind, date=row.date, amount_fen=row.amount_fen, source=row.source or "导入", entered_by=actor
+            )
+            created += 1
+        elif _differs(figure, {"amount_fen": row.amount_fen, "source": row.source}):
+            figure.entered_by, figure.approved_by = actor, None
+            figure.save()
+            updated += 1
+        else:
+            same += 1
+    return _Written(created, updated, same)
+
+
+def _customers(rows: Lines, actor: Staff | None, business_date: dt.date) -> _Written:
+    """A prospect list: known by number, credit code or the very same name; contact ways are added, none is lost."""
+    staff = {person.username: person for person in Staff.objects.select_related("unit")}
+    classes = {c.name: c for c in CustomerClass.objects.filter(scheme__is_main=True).select_related("scheme")}
+    created = updated = 0
+    for _line, row in rows:
+        customer = _find_customer(row)
+        owner = staff.get(row.owner) or actor
+        if customer is None:
+            if owner is None:
+                raise EvidenceError([RowError("customers", _line, "owner", "新客户须填写客户经理工号")])
+            party = _party_of(row)
+            customer = add_customer(
+                actor=actor, party=party, unit=owner.unit, owner=owner, business_date=business_date,
+                number=row.number or None, next_step=row.next_step, next_step_date=row.next_step_date,
+            )  # fmt: skip
+            created += 1
+        else:
+            updated += 1
+            if _differs(customer, {"next_step": row.next_step, "next_step_date": row.next_step_date}):
+                customer.save(update_fields=["next_step", "next_step_date", "updated_at"])
+        for kind, value in (("phone", row.phone), ("email", row.email), ("address", row.address)):
+            if value:
+                postcode = row.postcode if kind == "address" else ""
+                add_contact_point(customer=customer, contact=ContactInput(kind, value, postcode=postcode))
+        if row.customer_class:
+            classify(
+                actor=actor,
+                customer=customer,
+                customer_class=classes[row.customer_class],
+                business_date=business_date,
+            )
+    return _Written(created, updated, 0)
+
+
+def _find_customer(row: CustomerRow) -> Customer | None:
+    found = Customer.objects.select_related("party")
+    if row.number:
+        return found.filter(number=row.number).first()
+    if row.uscc:
+        return found.filter(party__uscc=row.uscc).first()
+    return found.filter(party__name=row.name).first()
+
+
+def _party_of(row: CustomerRow) -> Party:
+    party = Party.objects.filter(uscc=row.uscc).first() if row.uscc else None
+    return party or create_party(kind=row.kind, name=row.name, uscc=row.uscc or None)
+
+
+_WRITERS: Mapping[str, Callable[[Lines, Staff | None, dt.date], _Written]] = {
+    "entities": _entities,
+    "holdings": _evidence_writer(
+        "holdings", groups.Holding, ("company_id", "holder_id", "valid_from"),
+        lambda row, known: {
+            "holder_id": known[row.holder].pk, "company_id": known[row.company].pk, "votes": row.votes,
+            "is_percent": row.is_percent, "cash_micro_percent": row.cash_micro_percent, "source": row.source,
+        },
+    ),
+    "agreements": _evidence_writer(
+        "agreements", groups.Agreement, ("company_id", "controller_id", "kind", "valid_from"),
+        lambda row, known: {
+            "controller_id": known[row.controller].pk, "company_id": known[row.company].pk, "kind": row.kind,
+        },
+    ),
+    "concert": _evidence_writer(
+        "concert", groups.ConcertMember, ("member_id", "concert_set", "valid_from"),
+        lambda row, known: {"concert_set": row.set_id, "member_id": known[row.member].pk},
+    ),
+    "kin": _evidence_writer(
+        "kin", groups.KinLink, ("a_id", "b_id", "relation", "valid_from"),
+        lambda row, known: {
+            "a_id": known[row.a].pk, "b_id": known[row.b].pk, "relation": row.relation, "kind": row.kind,
+        },
+    ),
+    "posts": _evidence_writer(
+        "posts", groups.Post, ("company_id", "person_id", "post", "valid_from"),
+        lambda row, known: {
+            "person_id": known[row.person].pk, "company_id": known[row.company].pk, "post": row.post,
+        },
+    ),
+    "dependence": _evidence_writer(
+        "dependence", groups.Dependence, ("dependent_id", "depended_on_id", "kind", "valid_from"),
+        lambda row, known: {
+            "dependent_id": known[row.dependent].pk, "depended_on_id": known[row.on].pk, "kind": row.kind,
+            "ratio_percent": Decimal(row.ratio_micro_percent) / MICRO,
+        },
+    ),
+    "guarantees": _evidence_writer(
+        "guarantees", groups.Guarantee, ("guarantor_id", "debtor_id", "amount_fen", "valid_from"),
+        lambda row, known: {
+            "guarantor_id": known[row.guarantor].pk, "debtor_id": known[row.debtor].pk, "amount_fen": row.amount_fen,
+        },
+    ),
+    "capital": _capital,
+    "customers": _customers,
+}  # fmt: skip
+IMPORTABLE = tuple(_WRITERS)
