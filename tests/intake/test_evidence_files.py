@@ -1,0 +1,121 @@
+"""Every kind of bad row is named with file, line, column and reason, and nothing is written."""
+
+from pathlib import Path
+
+import pytest
+import xlsxwriter
+from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shouxin.groups.commands import identify
+from shouxin.intake.evidence_files import EvidenceError, decode, read_csv, read_evidence
+
+ENTITIES = "id,name,kind,customer\nA,甲公司,org,1\nB,乙公司,org,1\np,张三,person,0\nq,李四,person,0\n"
+HOLDINGS = "holder,company,percent\nA,B,60\np,A,51\n"
+
+
+def write(folder: Path, **tables: str | bytes) -> Path:
+    for name, content in {"entities": ENTITIES, "holdings": HOLDINGS, **tables}.items():
+        data = content if isinstance(content, bytes) else content.encode()
+        (folder / f"{name}.csv").write_bytes(data)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("table", "content", "line", "column", "reason"),
+    [
+        ("holdings", "holder,company,percent\nA,B,60,extra\n", 2, "", "有 4 列，表头有 3 列"),
+        ("holdings", "holder,company,percent\nA,B,101\n", 2, "percent", "须在 0 与 100 之间"),
+        ("holdings", "holder,company,percent\nA,B,-1\n", 2, "percent", "须在 0 与 100 之间"),
+        ("holdings", "holder,company,votes\nA,B,-5\n", 2, "votes", "不能为负数"),
+        ("holdings", "holder,company,percent\nA,B,abc\n", 2, "percent", "不是数字"),
+        ("holdings", "holder,company,percent\nA,B,1.2345678\n", 2, "percent", "最多 6 位小数"),
+        ("holdings", "holder,company,percent\nA,B,10\nA,Z,10\n", 3, "company", "编号 Z 不在 entities 中"),
+        ("holdings", "holder,company,percent\nA,p,10\n", 2, "company", "是个人，不能被持股"),
+        ("holdings", "holder,company\nA,B\n", 2, "percent", "须填且只填一个"),
+        ("holdings", "holder,percent\nA,10\n", 1, "", "缺少列 company"),
+        ("holdings", "holder,company,percent,valid_from\nA,B,60,2025-02-30\n", 2, "valid_from", "不存在"),
+        (
+            "holdings",
+            "holder,company,percent,valid_from,valid_to\nA,B,60,2025-02-01,2025-01-01\n",
+            2,
+            "valid_to",
+            "须晚于开始日",
+        ),
+        ("entities", ENTITIES + "A,再来,org,0\n", 6, "id", "编号 A 重复"),
+        ("entities", "id,name,kind\nA,甲,robot\n", 2, "kind", "不在可用的取值"),
+        ("kin", "a,b,relation\np,p,parent\n", 2, "b", "不能是自己的亲属"),
+        ("kin", "a,b,relation\np,q,parent\nq,p,parent\n", 2, "b", "亲属成环"),
+        ("kin", "a,b,relation\np,A,parent\n", 2, "b", "是机构"),
+        ("agreements", "controller,company,kind\nA,B,friendship\n", 2, "kind", "不在可用的取值"),
+        ("guarantees", "guarantor,debtor,amount\nA,B,0\n", 2, "amount", "须大于 0"),
+        ("holdings", '持有人,公司,持股比例\nA,B,"60\n', 2, "", "CSV 格式有误"),
+        ("holdings", b"holder,company,percent\nA,B,60\n\xff\xff,B,1\n", 3, "", "既不是 UTF-8 也不是 GB18030"),
+    ],
+)
+def test_a_bad_row_is_named(
+    tmp_path: Path, table: str, content: str | bytes, line: int, column: str, reason: str
+) -> None:
+    source = write(tmp_path, **{table: content})
+    with pytest.raises(EvidenceError) as caught:
+        read_evidence(source)
+    error = caught.value.errors[0]
+    assert (error.file, error.line, error.column) == (f"{table}.csv", line, column)
+    assert reason in error.reason
+    out = tmp_path / "out"
+    answer = CliRunner().invoke(identify, [str(source), "--as-of", "2025-06-30", "--out", str(out)])
+    assert answer.exit_code == 2
+    assert f"{table}.csv 第 {line} 行" in answer.output
+    assert not out.exists()
+
+
+def test_all_bad_rows_are_listed_at_once_and_may_be_skipped(tmp_path: Path) -> None:
+    source = write(tmp_path, holdings="holder,company,percent\nA,B,101\nA,B,60\nA,Z,1\n")
+    with pytest.raises(EvidenceError) as caught:
+        read_evidence(source)
+    assert [error.line for error in caught.value.errors] == [2, 4]
+    evidence, skipped = read_evidence(source, skip_bad_rows=True)
+    assert (len(evidence.holdings), len(skipped)) == (1, 2)
+
+
+def test_chinese_headers_and_gb18030_are_read_and_named(tmp_path: Path) -> None:
+    source = write(tmp_path, holdings="股东,公司,持股比例\nA,B,60%\n".encode("gb18030"))
+    assert read_csv(source / "holdings.csv").encoding == "GB18030"
+    evidence, _ = read_evidence(source)
+    assert evidence.holdings[0].votes == 60_000_000
+    assert decode("\ufeff股东".encode()) == ("股东", "UTF-8")
+
+
+def test_a_workbook_with_sheets_is_read_like_the_files(tmp_path: Path) -> None:
+    file = tmp_path / "evidence.xlsx"
+    with xlsxwriter.Workbook(str(file)) as book:
+        for name, text in (("entities", ENTITIES), ("holdings", HOLDINGS)):
+            sheet = book.add_worksheet(name)
+            for row, line in enumerate(text.strip().split("\n")):
+                for column, cell in enumerate(line.split(",")):
+                    sheet.write(row, column, int(cell) if cell.isdigit() else cell)
+    evidence, _ = read_evidence(file)
+    assert {(h.holder, h.company, h.votes) for h in evidence.holdings} == {
+        ("A", "B", 60_000_000),
+        ("p", "A", 51_000_000),
+    }
+
+
+def test_no_workbook_is_said(tmp_path: Path) -> None:
+    (tmp_path / "evidence.xlsx").write_bytes(b"not a workbook")
+    with pytest.raises(EvidenceError, match="不是可读的 Excel"):
+        read_evidence(tmp_path / "evidence.xlsx")
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    content=st.one_of(st.binary(max_size=200), st.text(alphabet="A,B\n\"'1.％%é公司\x00", max_size=80).map(str.encode))
+)
+def test_whatever_the_bytes_it_reads_or_says_why(tmp_path: Path, content: bytes) -> None:
+    """Fuzzing the reader: any file is either evidence or an EvidenceError, never another exception."""
+    source = write(tmp_path, holdings=b"holder,company,percent\n" + content)
+    try:
+        read_evidence(source)
+    except EvidenceError as error:
+        assert all(row.file == "holdings.csv" and row.line >= 1 and row.reason for row in error.errors)
