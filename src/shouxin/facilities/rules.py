@@ -223,14 +223,14 @@ def judge_drawing(*, request: "DrawingRequest", counted_fen: int) -> list[Findin
     """What the rules outside the ledger say about a drawing: product, member, group and capital."""
     customer, day = request.facility.customer, request.value_date
     return [
-        *_judge_amounts(request),
         *_judge_product(request),
         *_judge_sub_limit(customer, day),
         *_judge_groups(customer, counted_fen, day),
     ]
 
 
-def _judge_amounts(request: "DrawingRequest") -> list[Finding]:
+def judge_shape(request: "DrawingRequest") -> list[Finding]:
+    """Whether amounts and dates make a drawing at all."""
     findings = []
     if request.amount_fen <= 0:
         findings.append(Finding("AMOUNT_NOT_POSITIVE", Severity.REFUSE, "支用金额须大于 0。", "CB-08"))

@@ -30,6 +30,14 @@ _MAY_REQUEST = frozenset({RoleAssignment.Role.CUSTOMER_MANAGER, RoleAssignment.R
 _MAY_RELEASE = frozenset({RoleAssignment.Role.BRANCH_HEAD, RoleAssignment.Role.APPROVER})
 
 
+class InvalidRequestError(ValueError):
+    """Amounts or dates that make no drawing; the findings say which. Nothing is kept of it."""
+
+    def __init__(self, findings: list[Finding]) -> None:
+        super().__init__("；".join(finding.message for finding in findings))
+        self.findings = findings
+
+
 class NotAllowedError(PermissionError):
     """The person may not do this; the text says who may."""
 
@@ -103,6 +111,8 @@ def counted_fen(request: DrawingRequest) -> int:
 
 def check_drawing(*, request: DrawingRequest) -> tuple[list[Finding], limits.Answer | None]:
     """Everything that a drawing would be told now, and the ledger's own answer; nothing is written."""
+    if invalid := rules.judge_shape(request):
+        return invalid, None
     counted = counted_fen(request)
     findings = rules.judge_drawing(request=request, counted_fen=counted)
     if counted == 0:
@@ -119,10 +129,13 @@ def request_drawing(*, actor: Staff, request: DrawingRequest, key: str, business
     ``key`` makes the act happen once: the same key gives the same drawing back.
 
     Raises:
+        InvalidRequestError: no positive amount, a margin above it, or reversed dates.
         NotAllowedError: the person has no such role, or the customer is outside their view.
         KeyReusedError: the key was used for another request.
     """
     _require_view(actor, request.facility.customer, _MAY_REQUEST, business_date, "支用由客户经理或支行行长发起")
+    if invalid := rules.judge_shape(request):
+        raise InvalidRequestError(invalid)
     identity = uuid.uuid5(uuid.NAMESPACE_URL, f"shouxin:drawing:{actor.pk}:{key}")
     _wait_for_same_key(identity)
     existing = Drawing.objects.filter(pk=identity).first()

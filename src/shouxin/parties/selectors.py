@@ -62,7 +62,7 @@ def search_filter(text: str) -> Q:
         found |= Q(party__uscc__istartswith=text)
     if re.fullmatch(r"[A-Za-z]{2,}", text):
         found |= Q(party__pinyin_initials__startswith=text.lower()) | Q(party__pinyin__startswith=text.lower())
-    digits = re.sub(r"\D", "", text)
+    digits = phone_digits(text) if re.fullmatch(r"[\d\s()+\-（）]{4,}", text) else ""
     if len(digits) >= 4:
         found |= Q(
             Exists(ContactPoint.objects.filter(customer=OuterRef("pk"), digits__contains=digits).exclude(digits=""))

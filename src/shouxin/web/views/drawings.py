@@ -62,9 +62,15 @@ def add(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
             if not findings:
                 messages.info(request, _("试算：可以支用，没有需要留意的事项。未保存任何内容。"))
         else:
-            drawing = services.request_drawing(
-                actor=visit.actor, request=asked, key=form.cleaned_data["key"], business_date=visit.business_date
-            )
+            try:
+                drawing = services.request_drawing(
+                    actor=visit.actor, request=asked, key=form.cleaned_data["key"], business_date=visit.business_date
+                )
+            except services.InvalidRequestError as error:
+                return _again(request, customer, form, error.findings)
+            except LedgerError as error:
+                form.add_error(None, str(error))
+                return _again(request, customer, form, [])
             if drawing.state != Drawing.State.REFUSED:
                 return redirect("drawing_detail", pk=drawing.pk)
             findings = findings_of(drawing)
@@ -72,8 +78,16 @@ def add(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
             form.data = {**form.data.dict(), "key": uuid.uuid4().hex}  # type: ignore[attr-defined]
     status = 422 if request.method == "POST" and (not form.is_valid() or any(f.is_refusal for f in findings)) else 200
     return render(
-        request, "pages/drawing_form.html", _form_context(customer, form, findings, path, is_trial), status=status
+        request,
+        "pages/drawing_form.html",
+        _form_context(customer, form, findings, path, is_trial=is_trial),
+        status=status,
     )
+
+
+def _again(request: HttpRequest, customer: Customer, form: DrawingForm, findings: list[Finding]) -> HttpResponse:
+    context = _form_context(customer, form, findings, (), is_trial=False)
+    return render(request, "pages/drawing_form.html", context, status=422)
 
 
 def _request_from(form: DrawingForm) -> services.DrawingRequest:
@@ -89,7 +103,7 @@ def _request_from(form: DrawingForm) -> services.DrawingRequest:
 
 
 def _form_context(
-    customer: Customer, form: DrawingForm, findings: list[Finding], path: tuple[NodeState, ...], is_trial: bool
+    customer: Customer, form: DrawingForm, findings: list[Finding], path: tuple[NodeState, ...], *, is_trial: bool
 ) -> dict[str, object]:
     return {
         "customer": customer,
