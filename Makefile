@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 export UV_PYTHON_DOWNLOADS = never
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: run test check format lint types contracts migrations lock clean
+.PHONY: run test check format lint types contracts migrations lock coverage-page clean
 
 run: $(VENV)/.ok
 	$(BIN)/shouxin demo $(ARGS)
@@ -32,6 +32,9 @@ contracts: $(VENV)/.ok
 
 migrations: $(VENV)/.ok
 	$(BIN)/python manage.py makemigrations --check --dry-run
+
+coverage-page: $(VENV)/.ok
+	$(BIN)/python -m pytest --write-coverage $(ARGS)
 
 lock:
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \

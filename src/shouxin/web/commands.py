@@ -148,7 +148,9 @@ def _stop_on_terminate() -> None:
     def stop(number: int, frame: FrameType | None) -> None:  # noqa: ARG001
         raise SystemExit(0)
 
+    # Both by name: a shell's background job starts with Ctrl-C ignored, and Python would leave it so.
     signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
 
 
 def _free_port(wanted: int) -> int:
