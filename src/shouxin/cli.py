@@ -10,6 +10,7 @@ import sys
 import click
 
 from shouxin.pg.binaries import DatabaseUnavailableError
+from shouxin.policy.loader import PolicyError
 
 _COMMANDS: dict[str, str] = {
     "demo": "shouxin.web.commands:demo",
@@ -50,6 +51,6 @@ def main() -> None:
     """Run the command line; a missing database or interrupted run ends in words, not in a traceback."""
     try:
         cli.main(standalone_mode=True)
-    except DatabaseUnavailableError as error:
+    except (DatabaseUnavailableError, PolicyError) as error:
         click.echo(str(error), err=True)
         sys.exit(2)

@@ -28,7 +28,7 @@ from shouxin.domain.evidence import (
     KinLink,
     Post,
 )
-from shouxin.domain.identifiers import IdentifierError, check_credit_code, phone_digits
+from shouxin.domain.identifiers import IdentifierError, check_credit_code, check_identity_number, phone_digits
 from shouxin.domain.money import Money, MoneyError
 
 MICRO = 1_000_000
@@ -121,6 +121,7 @@ _COLUMNS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "kind": ("类型",),
         "number": ("客户号",),
         "uscc": ("统一社会信用代码", "信用代码"),
+        "identity_number": ("身份证号", "身份证号码"),
         "phone": ("电话", "电话号码", "手机"),
         "email": ("邮件地址", "邮箱", "电子邮件"),
         "address": ("地址",),
@@ -361,6 +362,7 @@ class CustomerRow:
     kind: str
     number: str
     uscc: str
+    identity_number: str
     phone: str
     email: str
     address: str
@@ -395,6 +397,14 @@ def _customer(row: _Row) -> CustomerRow:
             code = check_credit_code(code)
         except IdentifierError as error:
             raise _CellError("uscc", str(error)) from error
+    identity = row.text("identity_number")
+    if identity:
+        try:
+            identity = check_identity_number(identity)
+        except IdentifierError as error:
+            raise _CellError("identity_number", str(error)) from error
+    if (identity and kind == "org") or (code and kind == "person"):
+        raise _CellError("kind", "机构填统一社会信用代码，个人填身份证号")
     postcode = row.text("postcode")
     if postcode and not (postcode.isdigit() and len(postcode) == 6):
         raise _CellError("postcode", f"邮编“{postcode}”应为 6 位数字")
@@ -409,6 +419,7 @@ def _customer(row: _Row) -> CustomerRow:
         kind=kind,
         number=row.text("number"),
         uscc=code,
+        identity_number=identity,
         phone=phone,
         email=email,
         address=row.text("address"),

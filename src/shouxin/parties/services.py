@@ -9,7 +9,7 @@ from pypinyin import Style, lazy_pinyin
 
 from shouxin.audit import services as audit
 from shouxin.bank.models import OrgUnit, Staff
-from shouxin.domain.identifiers import phone_digits
+from shouxin.domain.identifiers import birth_date_of, phone_digits
 from shouxin.parties.models import Classification, ContactPoint, Customer, CustomerClass, Ownership, Party
 
 
@@ -147,12 +147,24 @@ def add_prospect(
     business_date: dt.date,
     next_step: str = "",
     next_step_date: dt.date | None = None,
+    uscc: str = "",
+    identity_number: str = "",
 ) -> Customer:
-    """Fill one line of one's own list. Raises CustomerInputError without a name or with a doubled contact way."""
+    """Fill one line of one's own list. Raises CustomerInputError without a name or with a number that is taken."""
     name = name.strip()
     if not name:
         raise CustomerInputError({"name": "请填写名称"})
-    party = create_party(kind=kind, name=name)
+    taken = {"uscc": uscc, "identity_number": identity_number}
+    for field, number in taken.items():
+        if number and Party.objects.filter(**{field: number}).exists():
+            raise CustomerInputError({field: "该证件号码已属于另一主体，请核对或向其所属机构了解"})
+    party = create_party(
+        kind=kind,
+        name=name,
+        uscc=uscc or None,
+        identity_number=identity_number or None,
+        birth_date=birth_date_of(identity_number) if identity_number else None,
+    )
     return add_customer(
         actor=actor,
         party=party,

@@ -51,13 +51,16 @@ def _construct_mapping(loader: yaml.BaseLoader, node: yaml.MappingNode) -> _Mapp
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _construct_mapping)
 
 
-def load_book(institution: str | None = None, *, rules_dir: Path = RULES_DIR) -> PolicyBook:
+def load_book(institution: str | None = None, *, rules_dir: Path | None = None) -> PolicyBook:
     """The parameters of one institution (``SHOUXIN_INSTITUTION`` by default); read once per process.
+
+    ``SHOUXIN_RULES_DIR`` names a bank's own copy of the rules folder.
 
     Raises:
         PolicyError: a file is not usable; nothing is loaded.
     """
-    return _load(institution or os.environ.get("SHOUXIN_INSTITUTION") or DEFAULT_INSTITUTION, rules_dir)
+    named = institution or os.environ.get("SHOUXIN_INSTITUTION") or DEFAULT_INSTITUTION
+    return _load(named, rules_dir or Path(os.environ.get("SHOUXIN_RULES_DIR") or RULES_DIR))
 
 
 @cache

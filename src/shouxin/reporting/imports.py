@@ -16,6 +16,7 @@ from django.db import transaction
 
 from shouxin.audit import services as audit
 from shouxin.bank.models import CapitalFigure, Staff
+from shouxin.domain.identifiers import birth_date_of
 from shouxin.groups import models as groups
 from shouxin.intake.evidence_files import (
     MICRO,
@@ -317,12 +318,23 @@ def _find_customer(row: CustomerRow) -> Customer | None:
         return found.filter(number=row.number).first()
     if row.uscc:
         return found.filter(party__uscc=row.uscc).first()
+    if row.identity_number:
+        return found.filter(party__identity_number=row.identity_number).first()
     return found.filter(party__name=row.name).first()
 
 
 def _party_of(row: CustomerRow) -> Party:
-    party = Party.objects.filter(uscc=row.uscc).first() if row.uscc else None
-    return party or create_party(kind=row.kind, name=row.name, uscc=row.uscc or None)
+    known = Party.objects.filter(uscc=row.uscc) if row.uscc else Party.objects.filter(
+        identity_number=row.identity_number or None
+    )  # fmt: skip
+    born = birth_date_of(row.identity_number) if row.identity_number else None
+    return (known.first() if row.uscc or row.identity_number else None) or create_party(
+        kind=row.kind,
+        name=row.name,
+        uscc=row.uscc or None,
+        identity_number=row.identity_number or None,
+        birth_date=born,
+    )
 
 
 _WRITERS: Mapping[str, Callable[[Lines, Staff | None, dt.date], _Written]] = {

@@ -1,5 +1,6 @@
 """Commands that run the site: ``demo`` to try it, ``serve`` for production settings, ``setup``, ``manage``."""
 
+import ctypes
 import os
 import signal
 import socket
@@ -27,7 +28,7 @@ def demo(port: int, no_browser: bool, data: Path | None) -> None:
     """Start a demo bank on this machine and say where."""
     os.environ.setdefault("SHOUXIN_ENVIRONMENT", "demo")
     _stop_on_terminate()
-    with database(data):
+    with database(data, is_owner=True):
         click.echo("Preparing the database …", err=True)
         _migrate()
         from shouxin.web import demo_bank
@@ -53,7 +54,7 @@ def serve(host: str, port: int, workers: int, data: Path | None) -> None:
     """Serve with production settings behind a TLS proxy; migrates the database first."""
     os.environ.setdefault("SHOUXIN_ENVIRONMENT", "production")
     _stop_on_terminate()
-    with database(data):
+    with database(data, is_owner=True):
         os.environ["SHOUXIN_SERVING"] = "1"
         _migrate()
         from django.core.management import call_command
@@ -105,14 +106,22 @@ def _migrate() -> None:
 
 def _server(*, port: int, host: str, workers: int) -> subprocess.Popen[bytes]:
     """The site in a process group of its own, so that one Ctrl-C here stops things in the right order."""
-    return subprocess.Popen(  # noqa: S603 - our own arguments
+    return subprocess.Popen(  # noqa: S603 - our own arguments; no threads yet
         [
             *(sys.executable, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port)),
             *("--workers", str(workers), "--blocking-threads", "4", "--no-access-log", "--log-level", "warning"),
             "shouxin.wsgi:application",
         ],
         start_new_session=True,
+        preexec_fn=_end_with_parent,
     )
+
+
+def _end_with_parent() -> None:
+    """In the child before it starts: be told to stop when the command is killed without a chance to say so."""
+    if sys.platform == "linux":
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
 
 
 def _wait_until_ready(address: str, process: subprocess.Popen[bytes]) -> None:

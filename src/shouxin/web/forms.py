@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -9,7 +10,12 @@ from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 
 from shouxin.bank.models import Staff
-from shouxin.domain.identifiers import phone_digits
+from shouxin.domain.identifiers import (
+    IdentifierError,
+    check_credit_code,
+    check_identity_number,
+    phone_digits,
+)
 from shouxin.domain.money import Money, MoneyError
 from shouxin.facilities.models import Facility
 from shouxin.parties.models import ContactPoint, CustomerClass, Party
@@ -41,11 +47,23 @@ class WanField(forms.CharField):
             raise forms.ValidationError(str(error)) from error
 
 
+def _checked(text: str, check: Callable[[str], str]) -> str:
+    """A checked identifier, or its fault at the field; empty stays empty."""
+    if not text.strip():
+        return ""
+    try:
+        return check(text)
+    except IdentifierError as error:
+        raise forms.ValidationError(str(error)) from error
+
+
 class ProspectForm(forms.Form):
     """One line of one's own list: the fields that a prospect list has at least (NS-04)."""
 
     name = forms.CharField(label=_("名称"), max_length=200)
     kind = forms.ChoiceField(label=_("类型"), choices=Party.Kind.choices)
+    uscc = forms.CharField(label=_("统一社会信用代码"), max_length=18, required=False, help_text=_("机构填写"))
+    identity_number = forms.CharField(label=_("身份证号"), max_length=18, required=False, help_text=_("个人填写"))
     phone = forms.CharField(label=_("电话号码"), max_length=40, required=False)
     email = forms.EmailField(label=_("邮件地址"), required=False)
     address = forms.CharField(label=_("地址"), max_length=200, required=False)
@@ -67,6 +85,20 @@ class ProspectForm(forms.Form):
         field = self.fields["customer_class"]
         assert isinstance(field, forms.ModelChoiceField)  # noqa: S101
         field.queryset = CustomerClass.objects.filter(scheme__is_main=True)
+
+    def clean_uscc(self) -> str:
+        return _checked(self.cleaned_data["uscc"], check_credit_code)
+
+    def clean_identity_number(self) -> str:
+        return _checked(self.cleaned_data["identity_number"], check_identity_number)
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if data.get("kind") == Party.Kind.PERSON and data.get("uscc"):
+            self.add_error("uscc", _("个人没有统一社会信用代码"))
+        if data.get("kind") == Party.Kind.ORGANISATION and data.get("identity_number"):
+            self.add_error("identity_number", _("机构没有身份证号"))
+        return data
 
     def clean_phone(self) -> str:
         phone: str = self.cleaned_data["phone"].strip()

@@ -222,17 +222,18 @@ def add(request: HttpRequest, visit: Visit) -> HttpResponse:
         data = form.cleaned_data
         similar = [_similar(customer, visit) for customer in find_similar(name=data["name"], phone=data["phone"])]
         if not similar or data["confirm_duplicate"]:
-            customer = services.add_prospect(
-                actor=visit.actor,
-                name=data["name"],
-                kind=data["kind"],
-                contacts=form.contacts(),
-                customer_class=data["customer_class"],
-                next_step=data["next_step"],
-                next_step_date=data["next_step_date"],
-                business_date=visit.business_date,
-            )
-            return redirect("customer_detail", number=customer.number)
+            kept = ("name", "kind", "uscc", "identity_number", "customer_class", "next_step", "next_step_date")
+            try:
+                customer = services.add_prospect(
+                    actor=visit.actor,
+                    contacts=form.contacts(),
+                    business_date=visit.business_date,
+                    **{name: data[name] for name in kept},
+                )
+                return redirect("customer_detail", number=customer.number)
+            except services.CustomerInputError as error:
+                for field, reason in error.errors.items():
+                    form.add_error(field, reason)
     status = 200 if request.method != "POST" else 409 if similar else 422
     context = {"form": form, "similar": similar, "crumbs": [{"url": reverse("customer_list"), "label": _("客户名单")}]}
     return render(request, "pages/customer_form.html", context, status=status)

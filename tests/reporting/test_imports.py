@@ -1,0 +1,131 @@
+"""Imports: counted, all or nothing, nothing lost, nothing doubled, the five list fields kept."""
+
+from pathlib import Path
+
+import pytest
+
+from shouxin.bank.models import CapitalFigure
+from shouxin.groups.models import Holding, KinLink
+from shouxin.intake.evidence_files import EvidenceError
+from shouxin.parties.models import ClassScheme, Customer, CustomerClass, Party
+from shouxin.parties.selectors import with_validity
+from shouxin.reporting.imports import Outcome, import_table, read_file
+from tests.conftest import DAY, SmallBank
+
+ENTITIES = (
+    "编号,名称,类型,统一社会信用代码,客户\nA,甲公司,机构,91330100MA2DEM01X9,1\nB,乙公司,机构,,1\np,张三,个人,,0\n"
+)
+HOLDINGS = "holder,company,percent\np,A,60\nA,B,51.5\np,A,5\n"
+
+
+def bring(
+    tmp_path: Path, bank: SmallBank, table: str, content: str | bytes, *, skips: bool = False, dry: bool = False
+) -> Outcome:
+    file = tmp_path / f"{table}.csv"
+    file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return import_table(
+        actor=bank.manager_west, table=table, raw=read_file(table, file), business_date=DAY,
+        skips_bad_rows=skips, is_dry_run=dry,
+    )  # fmt: skip
+
+
+def counts(outcome: Outcome) -> tuple[int, int, int, int]:
+    assert outcome.created + outcome.updated + outcome.skipped + outcome.failed == outcome.read
+    return outcome.created, outcome.updated, outcome.skipped, outcome.failed
+
+
+def test_evidence_comes_in_once_and_again_unchanged(small_bank: SmallBank, tmp_path: Path) -> None:
+    assert counts(bring(tmp_path, small_bank, "entities", ENTITIES)) == (3, 0, 0, 0)
+    assert counts(bring(tmp_path, small_bank, "holdings", HOLDINGS)) == (3, 0, 0, 0)
+    assert counts(bring(tmp_path, small_bank, "entities", ENTITIES)) == (0, 0, 3, 0)
+    assert counts(bring(tmp_path, small_bank, "holdings", HOLDINGS)) == (0, 0, 3, 0)
+    assert sorted(Holding.objects.values_list("votes", flat=True)) == [5_000_000, 51_500_000, 60_000_000]
+    assert {c.party.name for c in Customer.objects.all()} == {"甲公司", "乙公司"}
+
+
+def test_a_blank_never_overwrites_and_a_new_value_does(small_bank: SmallBank, tmp_path: Path) -> None:
+    bring(tmp_path, small_bank, "entities", ENTITIES)
+    changed = ENTITIES.replace("91330100MA2DEM01X9", "").replace("乙公司", "乙公司（新名）")
+    assert counts(bring(tmp_path, small_bank, "entities", changed)) == (0, 1, 2, 0)
+    assert Party.objects.get(source_id="A").uscc == "91330100MA2DEM01X9"
+    assert Party.objects.get(source_id="B").name == "乙公司（新名）"
+
+
+def test_one_wrong_row_writes_nothing_unless_it_may_be_skipped(small_bank: SmallBank, tmp_path: Path) -> None:
+    bring(tmp_path, small_bank, "entities", ENTITIES)
+    wrong = HOLDINGS + "p,Z,1\np,B,101\n"
+    with pytest.raises(EvidenceError) as caught:
+        bring(tmp_path, small_bank, "holdings", wrong)
+    assert [(e.line, e.column) for e in sorted(caught.value.errors, key=lambda e: e.line)] == [
+        (5, "company"),
+        (6, "percent"),
+    ]
+    assert not Holding.objects.exists()
+    assert counts(bring(tmp_path, small_bank, "holdings", wrong, skips=True)) == (3, 0, 0, 2)
+
+
+def test_a_dry_run_counts_and_writes_nothing(small_bank: SmallBank, tmp_path: Path) -> None:
+    assert counts(bring(tmp_path, small_bank, "entities", ENTITIES, dry=True)) == (3, 0, 0, 0)
+    assert not Party.objects.exists()
+
+
+def test_a_kinship_circle_and_a_taken_credit_code_are_named(small_bank: SmallBank, tmp_path: Path) -> None:
+    people = "id,name,kind\np,张三,person\nq,李四,person\n"
+    bring(tmp_path, small_bank, "entities", people)
+    with pytest.raises(EvidenceError, match="亲属成环"):
+        bring(tmp_path, small_bank, "kin", "a,b,relation\np,q,parent\nq,p,parent\n")
+    assert not KinLink.objects.exists()
+    bring(tmp_path, small_bank, "entities", ENTITIES)
+    with pytest.raises(EvidenceError, match="已属于另一主体"):
+        bring(tmp_path, small_bank, "entities", "id,name,kind,uscc\nX,别家,org,91330100MA2DEM01X9\n")
+
+
+@pytest.mark.clause("NS-04")
+def test_the_five_list_fields_are_importable(small_bank: SmallBank, tmp_path: Path) -> None:
+    """Name, address, post code, telephone and e-mail come in from a GB18030 file with Chinese headers."""
+    scheme = ClassScheme.objects.create(code="four", name="四类", is_main=True)
+    CustomerClass.objects.create(scheme=scheme, code="A", name="准客户", follow_up_days=7, position=1)
+    text = (
+        "名称,地址,邮编,电话号码,邮件地址,类别,类型,身份证号\n"
+        "明远贸易,河滨路18号,310000,0571-88001234,a@example.com,准客户,,\n"
+        "孔明,,,13812345678,,,个人,11010519491231002X\n"
+    )
+    assert counts(bring(tmp_path, small_bank, "customers", text.encode("gb18030"))) == (2, 0, 0, 0)
+    customer = Customer.objects.get(party__name="明远贸易")
+    assert {(c.kind, c.value, c.postcode) for c in customer.contact_points.all()} == {
+        ("address", "河滨路18号", "310000"),
+        ("phone", "0571-88001234", ""),
+        ("email", "a@example.com", ""),
+    }
+    assert with_validity(Customer.objects.all()).get(pk=customer.pk).is_valid
+    assert str(Party.objects.get(name="孔明").birth_date) == "1949-12-31"
+    assert counts(bring(tmp_path, small_bank, "customers", text.encode("gb18030"))) == (0, 2, 0, 0)
+    assert Customer.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("甲,机构,,11010519491231002X", "个人填身份证号"),
+        ("甲,个人,,110105194912310021", "校验位不符"),
+        ("甲,机构,91330100MA2DEM01X8,", "校验位不符"),
+        (",机构,,", "不能为空"),
+    ],
+)
+def test_a_customer_with_a_wrong_number_is_refused(
+    small_bank: SmallBank, tmp_path: Path, row: str, reason: str
+) -> None:
+    with pytest.raises(EvidenceError, match=reason):
+        bring(tmp_path, small_bank, "customers", f"名称,类型,统一社会信用代码,身份证号\n{row}\n")
+    assert not Customer.objects.exists()
+
+
+def test_capital_is_entered_and_waits_for_a_second_person(small_bank: SmallBank, tmp_path: Path) -> None:
+    outcome = bring(tmp_path, small_bank, "capital", "口径,报告日,金额\n资本净额,2023-12-31,450000000.00\n")
+    assert counts(outcome) == (1, 0, 0, 0)
+    figure = CapitalFigure.objects.get(date="2023-12-31")
+    assert (figure.amount_fen, figure.entered_by, figure.approved_by) == (
+        45_000_000_000,
+        small_bank.manager_west,
+        None,
+    )
