@@ -113,7 +113,7 @@ def _server(*, port: int, host: str, workers: int) -> subprocess.Popen[bytes]:
             "shouxin.wsgi:application",
         ],
         start_new_session=True,
-        preexec_fn=_end_with_parent,
+        preexec_fn=_end_with_parent,  # noqa: PLW1509 - no threads have been started yet
     )
 
 
