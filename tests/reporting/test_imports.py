@@ -1,10 +1,13 @@
 """Imports: counted, all or nothing, nothing lost, nothing doubled, the five list fields kept."""
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
 
 from shouxin.bank.models import CapitalFigure
+from shouxin.bank.selectors import find_year_end_capital
+from shouxin.bank.services import FourEyesError, approve_capital_figure
 from shouxin.groups.models import Holding, KinLink
 from shouxin.intake.evidence_files import EvidenceError
 from shouxin.parties.models import ClassScheme, Customer, CustomerClass, Party
@@ -129,3 +132,9 @@ def test_capital_is_entered_and_waits_for_a_second_person(small_bank: SmallBank,
         small_bank.manager_west,
         None,
     )
+    year_end = dt.date(2023, 12, 31)
+    assert find_year_end_capital(kind="net", as_of=year_end) is None, "not in use before it is approved"
+    with pytest.raises(FourEyesError):
+        approve_capital_figure(actor=small_bank.manager_west, figure=figure, business_date=DAY)
+    approve_capital_figure(actor=small_bank.risk_officer, figure=figure, business_date=DAY)
+    assert find_year_end_capital(kind="net", as_of=year_end) == figure

@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from shouxin.bank.models import CapitalFigure, ExchangeRate, Institution, OrgUnit
@@ -25,16 +26,19 @@ def get_business_date() -> dt.date:
     return institution.business_date if institution and institution.business_date else timezone.localdate()
 
 
+def _in_use() -> QuerySet[CapitalFigure]:
+    """Figures that a second person has approved, or that came with the bank when it was set up."""
+    return CapitalFigure.objects.filter(Q(entered_by__isnull=True) | Q(approved_by__isnull=False))
+
+
 def find_capital_figure(*, kind: str, on_or_before: dt.date) -> CapitalFigure | None:
     """The latest figure of a kind that was dated on or before a day."""
-    return CapitalFigure.objects.filter(kind=kind, date__lte=on_or_before).order_by("-date").first()
+    return _in_use().filter(kind=kind, date__lte=on_or_before).order_by("-date").first()
 
 
 def find_year_end_capital(*, kind: str, as_of: dt.date) -> CapitalFigure | None:
     """The latest year-end (31 December) figure known on a day (JS-11, A-04)."""
-    return (
-        CapitalFigure.objects.filter(kind=kind, date__lte=as_of, date__month=12, date__day=31).order_by("-date").first()
-    )
+    return _in_use().filter(kind=kind, date__lte=as_of, date__month=12, date__day=31).order_by("-date").first()
 
 
 def get_rate(*, currency: str, as_of: dt.date) -> ExchangeRate:

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from django.db import transaction
 from django.utils import timezone
 
-from shouxin.bank.models import Institution, OrgUnit, RoleAssignment, Staff
+from shouxin.audit import services as audit
+from shouxin.bank.models import CapitalFigure, Institution, OrgUnit, RoleAssignment, Staff
 
 
 def create_unit(*, code: str, name: str, kind: str, parent: OrgUnit | None) -> OrgUnit:
@@ -23,6 +24,28 @@ def create_staff(
     staff = Staff.objects.create_user(username, password, name=name, unit=unit, joined_date=since)
     RoleAssignment.objects.bulk_create(RoleAssignment(staff=staff, role=role, valid_from=since) for role in roles)
     return staff
+
+
+class FourEyesError(PermissionError):
+    """The same person may not do both halves of an act."""
+
+
+@transaction.atomic
+def approve_capital_figure(*, actor: Staff, figure: CapitalFigure, business_date: dt.date) -> CapitalFigure:
+    """Put an entered capital figure in use. Raises FourEyesError for the person who entered it."""
+    figure = CapitalFigure.objects.select_for_update().get(pk=figure.pk)
+    if figure.entered_by_id == actor.pk:
+        raise FourEyesError("录入人不能复核自己的资本数据，请由另一人复核（四眼原则）。")
+    figure.approved_by = actor
+    figure.save(update_fields=["approved_by"])
+    audit.record(
+        actor=actor,
+        action="bank.capital.approved",
+        subject=("capital", figure.pk),
+        summary=f"复核 {figure.get_kind_display()} {figure.date}",
+        business_date=business_date,
+    )
+    return figure
 
 
 class SetUpAlreadyError(Exception):

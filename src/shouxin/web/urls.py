@@ -33,4 +33,5 @@ urlpatterns = [
     path("parameters/<str:key>/", parameters.show, name="parameter_detail"),
     path("products/", parameters.show_products, name="product_list"),
     path("bank/", bank.show, name="bank_overview"),
+    path("bank/capital/<int:pk>/approve/", bank.approve_capital, name="capital_approve"),
 ]
