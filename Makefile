@@ -31,7 +31,7 @@ contracts: $(VENV)/.ok
 	$(BIN)/lint-imports
 
 migrations: $(VENV)/.ok
-	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python -W ignore manage.py makemigrations --check --dry-run
 
 coverage-page: $(VENV)/.ok
 	$(BIN)/python -m pytest --write-coverage $(ARGS)
