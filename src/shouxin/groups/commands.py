@@ -83,12 +83,12 @@ def identify(source: Path, as_of: dt.date, control: str, out: Path | None, as_js
     Writes control.csv, groups.csv, proofs.jsonl and findings.csv to --out. Needs no database.
     """
     evidence, settings, anchors = _prepare(source, as_of, options)
-    found = run(evidence, as_of=as_of, settings=settings, anchors=anchors)
+    is_ultimate = control == "ultimate"
+    found = run(evidence, as_of=as_of, settings=settings, anchors=anchors, only_ultimate=is_ultimate)
     _say(f"{len(found.stars)} controlling units, {len(found.groups)} groups of two or more customers")
-    stars = _ultimate(found) if control == "ultimate" else list(found.stars)
     if out is not None:
-        _write(found, stars, settings, as_of, source, out)
-    summary = _summary(found, stars, as_of)
+        _write(found, settings, as_of, source, out, has_whole_proofs=is_ultimate)
+    summary = _summary(found, as_of)
     if as_json:
         click.echo(json.dumps(summary | {"groups": _groups_json(found)}, ensure_ascii=False, indent=1))
     else:
@@ -229,15 +229,9 @@ def _apply(evidence: Evidence, change: str) -> Evidence:
 # --- out -----------------------------------------------------------------------------------------------------------
 
 
-def _ultimate(found: Determination) -> list[Star]:
-    """Stars whose unit nobody else's single holder controls: the tops."""
-    controlled = {company for star in found.stars if star.unit.kind == "one" for company in star.steps}
-    return [star for star in found.stars if not star.unit.members & controlled]
-
-
-def _summary(found: Determination, stars: Iterable[Star], as_of: dt.date) -> dict[str, Any]:
+def _summary(found: Determination, as_of: dt.date) -> dict[str, Any]:
     largest = max((len(group.customers) for group in found.groups), default=0)
-    pairs = {(holder, company) for star in stars if star.unit.kind == "one"
+    pairs = {(holder, company) for star in found.stars if star.unit.kind == "one"
              for holder in star.unit.members for company in star.steps}  # fmt: skip
     return {
         "as_of": as_of.isoformat(),
@@ -262,11 +256,14 @@ def _groups_json(found: Determination) -> list[dict[str, Any]]:
 
 
 def _write(
-    found: Determination, stars: list[Star], settings: GroupSettings, as_of: dt.date, source: Path, out: Path
+    found: Determination, settings: GroupSettings, as_of: dt.date, source: Path, out: Path, *, has_whole_proofs: bool
 ) -> None:
+    """Write the result files. A whole proof is one line with all steps of a unit, instead of one line a company."""
     out.mkdir(parents=True, exist_ok=True)
     control = [
-        (star.unit.id, star.unit.kind, star.unit.anchor, company) for star in stars for company in sorted(star.steps)
+        (star.unit.id, star.unit.kind, star.unit.anchor, company)
+        for star in found.stars
+        for company in sorted(star.steps)
     ]
     _write_csv(out / "control.csv", CONTROL_HEADER, sorted(control))
     rows = [
@@ -282,9 +279,11 @@ def _write(
     ]
     _write_csv(out / "findings.csv", FINDINGS_HEADER, findings)
     with (out / "proofs.jsonl").open("w", encoding="utf-8") as stream:
-        for star in stars:
-            for company in sorted(star.steps):
-                stream.write(json.dumps(_proof(found, star, company, settings), ensure_ascii=False) + "\n")
+        for star in found.stars:
+            for company in [list(star.steps)[-1]] if has_whole_proofs else sorted(star.steps):
+                steps = tuple(star.steps.values()) if has_whole_proofs else star.proof(company)
+                proof = _proof(found, star, company, steps, settings)
+                stream.write(json.dumps(proof, ensure_ascii=False) + "\n")
     about = {"as_of": as_of.isoformat(), "control_over": f"{settings.control_percent:f}", "groups": len(found.groups)}
     (out / "run.json").write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
     _copy_evidence(source, out / "evidence")
@@ -302,8 +301,9 @@ def _copy_evidence(source: Path, target: Path) -> None:
             shutil.copyfile(file, target / file.name)
 
 
-def _proof(found: Determination, star: Star, company: str, settings: GroupSettings) -> dict[str, Any]:
-    steps = star.proof(company)
+def _proof(
+    found: Determination, star: Star, company: str, steps: tuple[Step, ...], settings: GroupSettings
+) -> dict[str, Any]:
     proof: dict[str, Any] = {
         "unit": star.unit.id,
         "unit_kind": star.unit.kind,

@@ -3,6 +3,7 @@
 import datetime as dt
 from dataclasses import replace
 from decimal import Decimal
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -12,6 +13,7 @@ from shouxin.domain.groups import Determination, GroupSettings, identify
 from shouxin.groups.policy_settings import settings_from
 from shouxin.policy import load_book
 from tests.domain.groups import worked
+from tests.oracle.cases import random_evidence
 
 DAY = dt.date(2025, 6, 30)
 PERCENT = 1_000_000
@@ -258,6 +260,36 @@ def test_a_joint_chain_of_thousands_is_walked_without_recursion() -> None:
     evidence = Evidence(entities={e.id: e for e in entities}, holdings=tuple(facts))
     steps = controlled_by(["000000"], evidence.on(DAY), settings())
     assert len(steps) == depth - 1
+
+
+def test_a_chain_a_hundred_thousand_deep_is_one_group_in_linear_work() -> None:
+    depth = 100_000
+    codes = [f"{n:06d}" for n in range(depth)]
+    evidence = Evidence(
+        entities={code: company(code, is_customer=n > depth - 4) for n, code in enumerate(codes)},
+        holdings=tuple(hold(above, below, "51") for above, below in pairwise(codes)),
+    )
+    found = identify(evidence, as_of=DAY, settings=settings(), only_ultimate=True)
+    assert groups(found) == [codes[-3:]]
+    assert [star.unit.anchor for star in found.stars] == [codes[0]]
+
+
+def test_leaving_out_controlled_holders_finds_the_same_groups() -> None:
+    for seed in range(200):
+        evidence, anchors = random_evidence(seed)
+        whole, top = (
+            identify(evidence, as_of=DAY, settings=settings(), anchors=anchors, only_ultimate=only)
+            for only in (False, True)
+        )
+        assert {g.customers for g in whole.groups} == {g.customers for g in top.groups}, seed
+
+
+def test_hundreds_of_thousands_of_holders_of_one_company_are_added_up_once() -> None:
+    holders = 200_000
+    entities = {f"p{n}": person(f"p{n}") for n in range(holders)} | {"C": company("C", total=holders * 10)}
+    facts = tuple(Holding(holder=f"p{n}", company="C", votes=1, is_percent=False) for n in range(holders))
+    found = identify(Evidence(entities=entities, holdings=facts), as_of=DAY, settings=settings(), only_ultimate=True)
+    assert found.groups == ()
 
 
 def test_shuffled_input_gives_the_same_answer() -> None:

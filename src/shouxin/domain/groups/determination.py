@@ -136,12 +136,21 @@ def identify(
     as_of: dt.date,
     settings: GroupSettings,
     anchors: Collection[str] | None = None,
+    only_ultimate: bool = False,
 ) -> Determination:
-    """Run the determination on the evidence of a day. ``anchors`` replaces the anchor persons found by parameter."""
+    """Run the determination on the evidence of a day. ``anchors`` replaces the anchor persons found by parameter.
+
+    ``only_ultimate`` leaves out holders that another single holder controls: the groups are the same, since whoever
+    controls them controls all that they do, and a chain of n companies costs n steps instead of n².
+    """
     register = evidence.on(as_of)
     tree = FamilyTree.of(register)
     chosen = sorted(anchors) if anchors is not None else find_anchors(register, settings)
-    stars = [star for unit in _units(register, tree, settings, chosen) if (star := _star(unit, register, settings))]
+    units = _units(register, tree, settings, chosen)
+    if only_ultimate:
+        stars = list(_top_stars(units, register, settings))
+    else:
+        stars = [star for unit in units if (star := _star(unit, register, settings))]
     stars.sort(key=lambda star: (star.unit.kind != ONE, star.unit.kind, star.unit.anchor))
     ultimates = _ultimate_controllers(stars)
     groups = _maximal_groups(register, settings, stars, ultimates)
@@ -216,6 +225,26 @@ def _closed_family(person: str, tree: FamilyTree, settings: GroupSettings) -> di
 def _star(unit: Unit, register: Register, settings: GroupSettings) -> Star | None:
     steps = controlled_by(unit.members, register, settings)
     return Star(unit, steps) if steps else None
+
+
+def _top_stars(units: Iterable[Unit], register: Register, settings: GroupSettings) -> Iterable[Star]:
+    """Stars of units that no earlier single holder controls; who has no majority holder comes first."""
+    rest = sorted(units, key=lambda unit: unit.kind == ONE and _has_majority_holder(unit.anchor, register, settings))
+    covered: set[str] = set()
+    for unit in rest:
+        if unit.kind == ONE and unit.anchor in covered:
+            continue
+        star = _star(unit, register, settings)
+        if star is None:
+            continue
+        if unit.kind == ONE and not is_non_linking(unit.anchor, register, settings):
+            covered.update(star.steps)
+        yield star
+
+
+def _has_majority_holder(company: str, register: Register, settings: GroupSettings) -> bool:
+    total = register.total.get(company, 0)
+    return any(settings.passes(votes, total) for votes in register.votes_of.get(company, {}).values())
 
 
 def _ultimate_controllers(stars: Iterable[Star]) -> dict[str, str]:
