@@ -8,8 +8,10 @@ import pytest
 from shouxin.bank.models import CapitalFigure
 from shouxin.bank.selectors import find_year_end_capital
 from shouxin.bank.services import FourEyesError, approve_capital_figure
+from shouxin.facilities.selectors import totals_of_customers
 from shouxin.groups.models import Holding, KinLink
 from shouxin.intake.evidence_files import EvidenceError
+from shouxin.limits.models import Node
 from shouxin.parties.models import ClassScheme, Customer, CustomerClass, Party
 from shouxin.parties.selectors import with_validity
 from shouxin.reporting.imports import Outcome, import_table, read_file
@@ -138,3 +140,43 @@ def test_capital_is_entered_and_waits_for_a_second_person(small_bank: SmallBank,
         approve_capital_figure(actor=small_bank.manager_west, figure=figure, business_date=DAY)
     approve_capital_figure(actor=small_bank.risk_officer, figure=figure, business_date=DAY)
     assert find_year_end_capital(kind="net", as_of=year_end) == figure
+
+
+DEALS = (
+    "客户,机构,产品,金额,保证金,发放日,到期日\n"
+    "A,W,流贷,15000000.00,,2025-03-01,2026-03-01\n"
+    "A,城东支行,银承,20000000,10000000,2025-03-01,2025-09-01\n"
+    "A,W,流贷,15000000.00,,2025-03-01,2026-03-01\n"
+)
+
+
+def test_deals_come_into_the_ledger_once_even_when_two_are_alike(small_bank: SmallBank, tmp_path: Path) -> None:
+    """Two equal loans of 1,500 and an acceptance of 2,000 with half margin use 4,000; read again nothing is added."""
+    bring(tmp_path, small_bank, "entities", ENTITIES)
+    assert counts(bring(tmp_path, small_bank, "deals", DEALS)) == (3, 0, 0, 0)
+    assert counts(bring(tmp_path, small_bank, "deals", DEALS)) == (0, 0, 3, 0)
+    node = Node.objects.get(customer__party__source_id="A", kind="CUSTOMER")
+    assert node.used_fen == 4_000 * 1_000_000
+    customer = Customer.objects.get(party__source_id="A")
+    assert totals_of_customers([customer.pk], as_of=DAY)[customer.pk].control_use_fen == node.used_fen
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "reason"),
+    [
+        ("Z,W,流贷,1,,2025-03-01,", "customer", "没有编号或客户号为 Z"),
+        ("A,火星,流贷,1,,2025-03-01,", "branch", "没有机构号或名称为 火星"),
+        ("A,W,股票质押,1,,2025-03-01,", "product", "CB-11"),
+        ("A,W,流贷,0,,2025-03-01,", "金额", "须大于 0"),
+        ("A,W,流贷,1.001,,2025-03-01,", "金额", "不足一分"),
+        ("A,W,流贷,1,,2025-03-01,2025-01-01", "到期日", "须晚于发放日"),
+    ],
+)
+def test_a_wrong_deal_is_named_and_nothing_is_written(
+    small_bank: SmallBank, tmp_path: Path, row: str, column: str, reason: str
+) -> None:
+    bring(tmp_path, small_bank, "entities", ENTITIES)
+    with pytest.raises(EvidenceError, match=reason) as caught:
+        bring(tmp_path, small_bank, "deals", DEALS + row + "\n")
+    assert (caught.value.errors[0].line, caught.value.errors[0].column) == (5, column)
+    assert not Node.objects.exists()

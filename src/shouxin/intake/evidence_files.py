@@ -115,6 +115,20 @@ _COLUMNS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "period": ("期间",),
     },
     "guarantees": {"guarantor": ("担保人",), "debtor": ("债务人", "被担保人"), "amount": ("金额",), **_PERIOD},
+    "deals": {
+        "customer": ("客户", "客户编号", "客户号"),
+        "branch": ("机构", "机构号", "支行"),
+        "product": ("产品",),
+        "amount": ("金额",),
+        "currency": ("币种",),
+        "margin": ("保证金",),
+        "own_cd": ("本行存单",),
+        "treasury": ("国债",),
+        "drawn": ("已提取",),
+        "date": ("发放日", "日期"),
+        "maturity": ("到期日",),
+        "number": ("业务编号",),
+    },
     "capital": {"kind": ("口径",), "date": ("报告日", "日期"), "amount": ("金额",), "source": ("来源",)},
     "customers": {
         "name": ("名称", "客户名称", "姓名"),
@@ -141,6 +155,7 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     "posts": ("person", "company", "post"),
     "dependence": ("dependent", "on", "ratio"),
     "guarantees": ("guarantor", "debtor", "amount"),
+    "deals": ("customer", "branch", "product", "amount", "date"),
     "capital": ("kind", "date", "amount"),
     "customers": ("name",),
 }
@@ -373,7 +388,63 @@ class CustomerRow:
     next_step_date: dt.date | None
 
 
+@dataclass(frozen=True, slots=True)
+class DealRow:
+    """One piece of credit as another system has it; amounts in 分 of its currency."""
+
+    customer: str
+    branch: str
+    product: str
+    amount_fen: int
+    currency: str
+    margin_fen: int
+    own_cd_fen: int
+    treasury_fen: int
+    is_drawn: bool
+    date: dt.date
+    maturity: dt.date | None
+    number: str
+
+
 _CAPITAL_KINDS = {"net": "net", "资本净额": "net", "tier1": "tier1", "一级资本净额": "tier1"}
+
+
+def _yuan(row: _Row, column: str) -> int:
+    """An amount in 元, 0 when the cell is empty."""
+    try:
+        amount = Money.from_yuan(row.text(column) or 0)
+    except MoneyError as error:
+        raise _CellError(column, str(error)) from error
+    if amount.fen < 0:
+        raise _CellError(column, "金额不能为负数（元）")
+    return amount.fen
+
+
+def _deal(row: _Row) -> DealRow:
+    amount, date, maturity = _yuan(row, "amount"), row.day("date"), row.day("maturity")
+    if amount == 0:
+        raise _CellError("amount", "金额须大于 0（元）")
+    if date is None:
+        raise _CellError("date", "不能为空")
+    if maturity is not None and maturity <= date:
+        raise _CellError("maturity", f"到期日 {maturity} 须晚于发放日 {date}")
+    currency = row.text("currency").upper() or "CNY"
+    if len(currency) != 3 or not currency.isalpha():
+        raise _CellError("currency", f"币种“{currency}”须为三个字母，如 CNY、USD")
+    return DealRow(
+        customer=row.needed("customer"),
+        branch=row.needed("branch"),
+        product=row.needed("product"),
+        amount_fen=amount,
+        currency=currency,
+        margin_fen=_yuan(row, "margin"),
+        own_cd_fen=_yuan(row, "own_cd"),
+        treasury_fen=_yuan(row, "treasury"),
+        is_drawn=row.choice("drawn", {**_YES, "": True}),
+        date=date,
+        maturity=maturity,
+        number=row.text("number"),
+    )
 
 
 def _capital(row: _Row) -> CapitalRow:
@@ -434,6 +505,7 @@ def _customer(row: _Row) -> CustomerRow:
 _READERS: Mapping[str, Callable[[_Row], Any]] = {
     "entities": _entity, "holdings": _holding, "agreements": _agreement, "concert": _concert, "kin": _kin,
     "posts": _post, "dependence": _dependence, "guarantees": _guarantee, "capital": _capital, "customers": _customer,
+    "deals": _deal,
 }  # fmt: skip
 
 

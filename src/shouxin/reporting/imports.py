@@ -5,7 +5,8 @@ written. A blank cell never overwrites what is known.
 """
 
 import datetime as dt
-from collections import defaultdict
+import hashlib
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,14 +14,20 @@ from pathlib import Path
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from shouxin.audit import services as audit
-from shouxin.bank.models import CapitalFigure, Staff
+from shouxin.bank.models import CapitalFigure, ExchangeRate, OrgUnit, Staff
+from shouxin.bank.selectors import FigureMissingError
+from shouxin.domain.dates import add_months
 from shouxin.domain.identifiers import birth_date_of
+from shouxin.facilities.models import Deal, Facility
+from shouxin.facilities.services import open_facility, take_over_deal
 from shouxin.groups import models as groups
 from shouxin.intake.evidence_files import (
     MICRO,
     CustomerRow,
+    DealRow,
     EvidenceError,
     RawTable,
     RowError,
@@ -29,9 +36,12 @@ from shouxin.intake.evidence_files import (
     read_sheets,
     read_table,
 )
+from shouxin.limits.services import LedgerError
 from shouxin.parties.models import Customer, CustomerClass, Ownership, Party
 from shouxin.parties.selectors import parties_by_source_id
 from shouxin.parties.services import ContactInput, add_contact_point, add_customer, classify, create_party, search_keys
+from shouxin.policy import load_book
+from shouxin.policy.products import UnknownProductError, resolve_product
 
 BATCH = 5_000
 Lines = list[tuple[int, Any]]
@@ -133,6 +143,8 @@ def _reference_errors(table: str, rows: Lines, file: str) -> Iterable[RowError]:
                 yield RowError(file, line, "id", f"编号 {entity.id} 重复")
             seen.add(entity.id)
         yield from _taken_codes(rows, file)
+    if table == "deals":
+        yield from _deal_errors(rows, file)
     if table == "customers":
         yield from _customer_errors(rows, file)
     known = _known(table, rows)
@@ -166,6 +178,32 @@ def _customer_errors(rows: Lines, file: str) -> Iterable[RowError]:
             yield RowError(file, line, "owner", f"没有在岗员工 {row.owner}（填写工号）")
         if row.customer_class and row.customer_class not in classes:
             yield RowError(file, line, "class", f"类别“{row.customer_class}”不在 {'、'.join(sorted(classes))} 之中")
+
+
+def _deal_errors(rows: Lines, file: str) -> Iterable[RowError]:
+    customers, branches = _customers_by_any_id(rows), _branches_by_any_name()
+    currencies = set(ExchangeRate.objects.values_list("currency", flat=True)) | {"CNY"}
+    for line, row in rows:
+        if row.customer not in customers:
+            yield RowError(file, line, "customer", f"没有编号或客户号为 {row.customer} 的客户")
+        if row.branch not in branches:
+            yield RowError(file, line, "branch", f"没有机构号或名称为 {row.branch} 的机构")
+        if row.currency not in currencies:
+            yield RowError(file, line, "currency", f"没有 {row.currency} 的汇率，请先录入汇率")
+        try:
+            resolve_product(row.product)
+        except UnknownProductError as error:
+            yield RowError(file, line, "product", str(error))
+
+
+def _customers_by_any_id(rows: Lines) -> dict[str, Customer]:
+    ids = {row.customer for _line, row in rows}
+    found = Customer.objects.filter(Q(number__in=ids) | Q(party__source_id__in=ids)).select_related("party", "unit")
+    return {key: customer for customer in found for key in (customer.number, customer.party.source_id or "")}
+
+
+def _branches_by_any_name() -> dict[str, OrgUnit]:
+    return {key: unit for unit in OrgUnit.objects.all() for key in (unit.code, unit.name)}
 
 
 # --- writers -------------------------------------------------------------------------------------------------------
@@ -277,6 +315,68 @@ def _capital(rows: Lines, actor: Staff | None, business_date: dt.date) -> _Writt
     return _Written(created, updated, same)
 
 
+def _deals(rows: Lines, actor: Staff | None, business_date: dt.date) -> _Written:
+    """Deals that exist elsewhere, each under a contract of its customer, product, branch and currency, in the ledger.
+
+    A deal is known by its number; without one, by its place among equal rows, so that a file may be read again.
+    """
+    customers, branches = _customers_by_any_id(rows), _branches_by_any_name()
+    known = set(Deal.objects.values_list("number", flat=True))
+    alike: Counter[object] = Counter()
+    created = same = 0
+    for line, row in rows:
+        alike[row] += 1
+        digest = hashlib.sha256(f"{row!r}{alike[row]}".encode()).hexdigest()[:16]
+        number = row.number or f"DR-{digest}"
+        if number in known:
+            same += 1
+            continue
+        facility = _facility_for(row, customers[row.customer], branches[row.branch], actor, business_date)
+        try:
+            take_over_deal(
+                facility=facility,
+                number=number,
+                product=row.product,
+                amount_fen=row.amount_fen,
+                margin_fen=row.margin_fen,
+                own_cd_fen=row.own_cd_fen,
+                treasury_fen=row.treasury_fen,
+                is_drawn=row.is_drawn,
+                start_date=row.date,
+                maturity_date=row.maturity,
+            )
+        except (LedgerError, FigureMissingError) as error:
+            raise EvidenceError([RowError("deals", line, "amount", str(error))]) from error
+        created += 1
+    return _Written(created, 0, same)
+
+
+def _facility_for(
+    row: DealRow, customer: Customer, branch: OrgUnit, actor: Staff | None, business_date: dt.date
+) -> Facility:
+    """The contract that holds a taken-over deal: one that runs on its day, or a new one until its maturity."""
+    product = resolve_product(row.product).code
+    running = Facility.objects.filter(
+        customer=customer, branch=branch, product=product, currency=row.currency,
+        start_date__lte=row.date, end_date__gt=row.date,
+    ).first()  # fmt: skip
+    if running is not None:
+        return running
+    end = max(row.maturity or row.date, add_months(business_date, load_book().whole("line.term_months", business_date)))
+    place = Facility.objects.filter(customer=customer).count() + 1
+    return open_facility(
+        actor=actor,
+        customer=customer,
+        branch=branch,
+        product=product,
+        number=f"YZ-{customer.number}-{place:03d}",
+        start_date=row.date,
+        end_date=end,
+        business_date=business_date,
+        currency=row.currency,
+    )
+
+
 def _customers(rows: Lines, actor: Staff | None, business_date: dt.date) -> _Written:
     """A prospect list: known by number, credit code or the very same name; contact ways are added, none is lost."""
     staff = {person.username: person for person in Staff.objects.select_related("unit")}
@@ -381,6 +481,7 @@ _WRITERS: Mapping[str, Callable[[Lines, Staff | None, dt.date], _Written]] = {
             "guarantor_id": known[row.guarantor].pk, "debtor_id": known[row.debtor].pk, "amount_fen": row.amount_fen,
         },
     ),
+    "deals": _deals,
     "capital": _capital,
     "customers": _customers,
 }  # fmt: skip

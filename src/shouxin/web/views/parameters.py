@@ -40,6 +40,35 @@ def value_text(value: str | tuple[str, ...], unit: str) -> str:
     return f"{value} {UNITS[unit]}".strip()
 
 
+TOPICS = {
+    "ccf": "信用转换系数",
+    "class": "五级分类",
+    "control": "控制",
+    "crm": "客情",
+    "fx": "汇率",
+    "group": "集团",
+    "guarantee": "担保",
+    "intragroup_guarantee": "集团内互保",
+    "joint_credit": "联合授信",
+    "kin": "亲属",
+    "le": "大额风险暴露",
+    "lead": "牵头行",
+    "line": "额度",
+    "litigation": "诉讼",
+    "payroll": "工薪联保",
+    "public_line": "公开额度",
+    "related": "关联方",
+    "related_tx": "关联交易",
+    "report": "监管报送",
+    "round": "取整",
+    "scope": "授信范围",
+    "single": "单一客户",
+    "syndicate": "银团",
+    "wc": "营运资金",
+    "wl": "流动资金贷款",
+}
+
+
 def _line(parameter: Parameter, book: PolicyBook, visit: Visit) -> dict[str, object]:
     try:
         in_force = book.at(parameter.key, visit.as_of).value
@@ -66,7 +95,9 @@ def show_list(request: HttpRequest, visit: Visit) -> HttpResponse:
     lines = [_line(book.parameter(key), book, visit) for key in book]
     if text:
         lines = [line for line in lines if _matches(line, text)]
-    topics = [(topic, list(rows)) for topic, rows in groupby(lines, key=lambda line: str(line["topic"]))]
+    topics = [
+        (TOPICS.get(topic, topic), list(rows)) for topic, rows in groupby(lines, key=lambda line: str(line["topic"]))
+    ]
     return render(
         request,
         "pages/parameter_list.html",
