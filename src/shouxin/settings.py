@@ -76,6 +76,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "shouxin.web.plain_text.RefuseNulMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "shouxin.web.language.ChineseFirstMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -11,8 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from shouxin.audit.models import Entry
-from shouxin.bank.models import Staff
-from shouxin.facilities.models import Drawing
+from shouxin.bank.models import ExchangeRate, Staff
+from shouxin.facilities.models import Drawing, Facility
 from shouxin.groups.models import Candidate, CustomerGroup, Determination, MergeTask
 from shouxin.limits.models import Node
 from shouxin.parties.models import Customer
@@ -292,3 +292,62 @@ def test_a_frozen_limit_says_why(demo_bank: DemoBank) -> None:
     Node.objects.filter(group=demo_bank.group).update(status="FROZEN", status_reason="成员逾期")
     drawing = demo_bank.draw("D", "1")
     assert "额度已冻结（成员逾期）" in drawing.findings[0]["message"]
+
+
+# --- whatever is typed ---------------------------------------------------------------------------------------------
+
+STRANGE = [
+    "\x00", "a\x00b", "%", "_", "'", '"', "\\", "1e999", "-1", "9" * 400, "０", "²", "2025-02-30", "0001-01-01",
+    "9999-12-31", "<script>alert(1)</script>", "(((((", "MTIzfA==", "😀" * 50, "||",
+]  # fmt: skip
+
+
+def test_no_strange_text_in_an_address_breaks_a_page(demo_bank: DemoBank) -> None:
+    """Fuzzing every query parameter: an answer, a refusal or not found, never a fault of ours."""
+    client = sign_in(demo_bank.staff("hewei"))
+    client.raise_request_exception = False
+    d = demo_bank.customer("D").number
+    keys = {
+        "/customers/": ("q", "class", "stage", "unit", "quick", "after", "before", "as_of"),
+        "/customers/export.csv": ("q", "class"), "/search/": ("q",), "/groups/": ("q", "as_of"), "/": ("as_of",),
+        "/parameters/": ("q", "as_of"), "/drawings/": ("state",), "/products/": ("as_of",), "/bank/": ("as_of",),
+        f"/customers/{d}/": ("as_of",), "/groups/JT-00001/": ("as_of",),
+    }  # fmt: skip
+    broken = [
+        (url, key, text)
+        for url, names in keys.items()
+        for key in names
+        for text in STRANGE
+        if client.get(url, {key: text}).status_code >= 500
+    ]
+    assert broken == []
+    assert "<script>alert" not in client.get("/customers/", {"q": "<script>alert(1)</script>"}).content.decode()
+
+
+def test_no_strange_text_in_a_form_breaks_it_or_books_anything(demo_bank: DemoBank) -> None:
+    client = sign_in(demo_bank.staff("hewei"))
+    client.raise_request_exception = False
+    url = urls(demo_bank)["drawing_new"]
+    for field in ("facility", "amount", "margin", "value_date", "maturity_date", "purpose", "key"):
+        for text in STRANGE:
+            form = {**drawing_form(demo_bank, "201"), field: text}
+            assert client.post(url, form).status_code < 500, (field, text)
+    assert demo_bank.group.limit_node.used_fen == 6_480 * WAN
+
+
+def test_a_missing_rate_is_said_and_nothing_is_written(demo_bank: DemoBank) -> None:
+    ExchangeRate.objects.all().delete()
+    Facility.objects.filter(pk=demo_bank.facility("D").pk).update(currency="USD")
+    client = sign_in(demo_bank.staff("liujg"))
+    answer = client.post(urls(demo_bank)["drawing_new"], drawing_form(demo_bank, "1"))
+    assert answer.status_code == 409
+    assert "缺少 USD" in answer.content.decode()
+    assert not Drawing.objects.exists()
+
+
+def test_a_drawing_before_its_contract_is_refused(demo_bank: DemoBank) -> None:
+    client = sign_in(demo_bank.staff("liujg"))
+    form = {**drawing_form(demo_bank, "1"), "value_date": "2025-01-01"}
+    answer = client.post(urls(demo_bank)["drawing_new"], form)
+    assert answer.status_code == 422
+    assert "早于合同起始日" in answer.content.decode()

@@ -236,6 +236,16 @@ def judge_shape(request: "DrawingRequest") -> list[Finding]:
         findings.append(Finding("AMOUNT_NOT_POSITIVE", Severity.REFUSE, "支用金额须大于 0。", "CB-08"))
     if not 0 <= request.margin_fen <= max(request.amount_fen, 0):
         findings.append(Finding("MARGIN_OUTSIDE_AMOUNT", Severity.REFUSE, "保证金须在 0 与支用金额之间。", "JS-14"))
+    if request.value_date < request.facility.start_date:
+        findings.append(
+            Finding(
+                "BEFORE_CONTRACT",
+                Severity.REFUSE,
+                f"起息日 {request.value_date} 早于合同起始日 {request.facility.start_date}，请改起息日。",
+                "UC-07",
+                "《集团客户授信业务管理办法》第五条",
+            )
+        )
     if request.maturity_date is not None and request.maturity_date <= request.value_date:
         findings.append(Finding("MATURITY_BEFORE_START", Severity.REFUSE, "到期日须晚于起息日。", "UC-07"))
     return findings

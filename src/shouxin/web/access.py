@@ -10,15 +10,18 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.utils.translation import gettext as _
 
 from shouxin.bank.models import RoleAssignment, Staff
 from shouxin.bank.scope import DataScope, roles_of, scope_of
-from shouxin.bank.selectors import get_business_date
+from shouxin.bank.selectors import FigureMissingError, get_business_date
+from shouxin.domain.parameters import NotInForceError
 from shouxin.parties.models import Customer
 from shouxin.parties.selectors import visible_customers
 
 P = ParamSpec("P")
+EARLIEST, LATEST = dt.date(1950, 1, 1), dt.date(2200, 1, 1)  # what a page can sensibly be asked to show
 Role = RoleAssignment.Role
 
 
@@ -59,7 +62,10 @@ def visit_of(request: HttpRequest) -> Visit:
     if asked:
         try:
             as_of = dt.date.fromisoformat(asked)
+            if not EARLIEST <= as_of <= LATEST:
+                raise ValueError(asked)
         except ValueError:
+            as_of = business_date
             messages.warning(request, _("截止日“%(day)s”不存在，已按营业日显示。") % {"day": asked})
     return Visit(
         actor=actor,
@@ -86,7 +92,10 @@ def page(
             if roles and not visit.has(*roles):
                 labels = "、".join(str(Role(role).label) for role in roles)
                 raise PermissionDenied(_("此页面需要以下岗位之一：%(roles)s") % {"roles": labels})
-            return view(request, visit, *args, **kwargs)
+            try:
+                return view(request, visit, *args, **kwargs)
+            except (FigureMissingError, NotInForceError) as error:
+                return render(request, "pages/figure_missing.html", {"reason": str(error)}, status=409)
 
         return wrapped
 

@@ -57,7 +57,7 @@ class Filters:
         customers = with_validity(customers.filter(search_filter(self.text)))
         if self.stage in Customer.Stage.values:
             customers = customers.filter(stage=self.stage)
-        if self.customer_class.isdigit():
+        if self.customer_class.isascii() and self.customer_class.isdigit():
             customers = customers.filter(
                 classifications__customer_class_id=int(self.customer_class), classifications__valid_to__isnull=True
             )
