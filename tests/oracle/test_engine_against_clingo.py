@@ -13,8 +13,9 @@ from shouxin.domain.groups import identify
 from shouxin.domain.groups.determination import Star
 from shouxin.domain.proof_check import ProofChecker
 from shouxin.groups.policy_settings import settings_from
-from shouxin.intake.ashare import Converter, write_tables
+from shouxin.intake.ashare import Converter
 from shouxin.intake.evidence_files import read_evidence
+from shouxin.intake.evidence_out import write_tables
 from shouxin.policy import load_book
 from tests.oracle.cases import random_evidence
 from tests.oracle.clingo_oracle import control_pairs

@@ -11,8 +11,10 @@ Chinese characters (five with a dot between), or a name in Latin letters without
 
 import csv
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+
+from shouxin.intake.evidence_out import Rows
 
 INSTITUTION_WORDS = re.compile(
     r"公司|集团|企业|中心|基金|信托|计划|合伙|银行|证券|保险|社保|投资|资产|管理|委员会|国资|财政|政府|局|厅|院|所|厂|社|会|"
@@ -36,12 +38,6 @@ POSTS = {
     "gsds": "董事",
     "gsjs": "监事",
     "gsgg": "高级管理人员",
-}
-HEADERS = {
-    "entities": ("id", "name", "kind", "uscc", "legal_form", "nature", "customer", "industry", "total_votes"),
-    "holdings": ("holder", "company", "percent", "votes", "cash_percent", "valid_from", "valid_to", "source"),
-    "posts": ("person", "company", "post", "valid_from", "valid_to"),
-    "dependence": ("dependent", "on", "ratio", "kind", "period"),
 }
 
 
@@ -67,7 +63,7 @@ class Converter:
         self._listed: dict[str, str] = {}
         self._of_name: dict[str, str] = {}
 
-    def convert(self) -> dict[str, list[tuple[str, ...]]]:
+    def convert(self) -> dict[str, Rows]:
         """The rows of each evidence table."""
         self._read_companies()
         holdings = list(self._holdings())
@@ -90,7 +86,7 @@ class Converter:
             self._listed[code] = code
             self._of_name[name] = code
             industry = row.get("hymc", "")
-            self._entities[code] = (code, name, "org", "", "股份有限公司", row["gssx"], "1", industry, "")
+            self._entities[code] = (code, name, "org", "", "股份有限公司", row["gssx"], "1", industry, "", "", "")
 
     def _holder(self, name: str, company: str) -> str:
         """The entity of a shareholder's name at a company."""
@@ -103,12 +99,12 @@ class Converter:
         if entity not in self._entities:
             nature = next((label for label, pattern in NATURES if pattern.search(key)), "")
             kind = "person" if is_person_name(name) else "org"
-            self._entities[entity] = (entity, name, kind, "", "", nature, "0", "", "")
+            self._entities[entity] = (entity, name, kind, "", "", nature, "0", "", "", "", "")
         return entity
 
     def _person(self, name: str, company: str) -> str:
         entity = f"{company}/{name}"
-        self._entities.setdefault(entity, (entity, name, "person", "", "", "", "0", "", ""))
+        self._entities.setdefault(entity, (entity, name, "person", "", "", "", "0", "", "", "", ""))
         return entity
 
     def _holdings(self) -> Iterator[tuple[str, ...]]:
@@ -144,14 +140,3 @@ class Converter:
 
 def _is_share(text: str) -> bool:
     return bool(re.fullmatch(r"\d{1,2}(\.\d{1,6})?|100(\.0{1,6})?", text))
-
-
-def write_tables(tables: dict[str, list[tuple[str, ...]]], out: Path) -> Iterable[tuple[str, int]]:
-    """Write each table as CSV; gives their names and row counts."""
-    out.mkdir(parents=True, exist_ok=True)
-    for name, rows in tables.items():
-        with (out / f"{name}.csv").open("w", encoding="utf-8", newline="") as stream:
-            writer = csv.writer(stream)
-            writer.writerow(HEADERS[name])
-            writer.writerows(rows)
-        yield name, len(rows)
