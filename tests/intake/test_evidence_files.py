@@ -23,39 +23,54 @@ def write(folder: Path, **tables: str | bytes) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("table", "content", "line", "column", "reason"),
+    ("table", "content", "line", "column", "reason", "code"),
     [
-        ("holdings", "holder,company,percent\nA,B,60,extra\n", 2, "", "有 4 列，表头有 3 列"),
-        ("holdings", "holder,company,percent\nA,B,101\n", 2, "percent", "须在 0 与 100 之间"),
-        ("holdings", "holder,company,percent\nA,B,-1\n", 2, "percent", "须在 0 与 100 之间"),
-        ("holdings", "holder,company,votes\nA,B,-5\n", 2, "votes", "不能为负数"),
-        ("holdings", "holder,company,percent\nA,B,abc\n", 2, "percent", "不是数字"),
-        ("holdings", "holder,company,percent\nA,B,1.2345678\n", 2, "percent", "最多 6 位小数"),
-        ("holdings", "holder,company,percent\nA,B,10\nA,Z,10\n", 3, "company", "编号 Z 不在 entities 中"),
-        ("holdings", "holder,company,percent\nA,p,10\n", 2, "company", "是个人，不能被持股"),
-        ("holdings", "holder,company\nA,B\n", 2, "percent", "须填且只填一个"),
-        ("holdings", "holder,percent\nA,10\n", 1, "", "缺少列 company"),
-        ("holdings", "holder,company,percent,valid_from\nA,B,60,2025-02-30\n", 2, "valid_from", "不存在"),
+        ("holdings", "holder,company,percent\nA,B,60,extra\n", 2, "", "有 4 列，表头有 3 列", "COLUMN_COUNT"),
+        ("holdings", "holder,company,percent\nA,B,101\n", 2, "percent", "须在 0 与 100 之间", "PERCENT_RANGE"),
+        ("holdings", "holder,company,percent\nA,B,-1\n", 2, "percent", "须在 0 与 100 之间", "PERCENT_RANGE"),
+        ("holdings", "holder,company,votes\nA,B,-5\n", 2, "votes", "不能为负数", "NUMBER_NEGATIVE"),
+        ("holdings", "holder,company,percent\nA,B,abc\n", 2, "percent", "不是数字", "NUMBER_INVALID"),
+        ("holdings", "holder,company,percent\nA,B,1.2345678\n", 2, "percent", "最多 6 位小数", "PERCENT_DECIMALS"),
+        ("holdings", "holder,company,percent\nA,B,10\nA,Z,10\n", 3, "company", "编号 Z 不在 entities 中", "ID_UNKNOWN"),
+        ("holdings", "holder,company,percent\nA,p,10\n", 2, "company", "是个人，不能被持股", "KIND_WRONG"),
+        ("holdings", "holder,company\nA,B\n", 2, "percent", "须填且只填一个", "PERCENT_OR_VOTES"),
+        ("holdings", "holder,percent\nA,10\n", 1, "", "缺少列 company", "COLUMN_MISSING"),
+        (
+            "holdings",
+            "holder,company,percent,valid_from\nA,B,60,2025-02-30\n",
+            2,
+            "valid_from",
+            "不存在",
+            "DATE_INVALID",
+        ),
         (
             "holdings",
             "holder,company,percent,valid_from,valid_to\nA,B,60,2025-02-01,2025-01-01\n",
             2,
             "valid_to",
             "须晚于开始日",
+            "PERIOD_REVERSED",
         ),
-        ("entities", ENTITIES + "A,再来,org,0\n", 6, "id", "编号 A 重复"),
-        ("entities", "id,name,kind\nA,甲,robot\n", 2, "kind", "不在可用的取值"),
-        ("kin", "a,b,relation\np,p,parent\n", 2, "b", "不能是自己的亲属"),
-        ("kin", "a,b,relation\np,q,parent\nq,p,parent\n", 2, "b", "亲属成环"),
-        ("kin", "a,b,relation\np,A,parent\n", 2, "b", "是机构"),
-        ("agreements", "controller,company,kind\nA,B,friendship\n", 2, "kind", "不在可用的取值"),
-        ("guarantees", "guarantor,debtor,amount\nA,B,0\n", 2, "amount", "须大于 0"),
-        ("holdings", '持有人,公司,持股比例\nA,B,"60\n', 2, "", "CSV 格式有误"),
-        ("holdings", b"holder,company,percent\nA,B,60\n\xff\xff,B,1\n", 3, "", "既不是 UTF-8 也不是 GB18030"),
+        ("entities", ENTITIES + "A,再来,org,0\n", 6, "id", "编号 A 重复", "ID_DUPLICATE"),
+        ("entities", "id,name,kind\nA,甲,robot\n", 2, "kind", "不在可用的取值", "CHOICE_UNKNOWN"),
+        ("kin", "a,b,relation\np,p,parent\n", 2, "b", "不能是自己的亲属", "KIN_SELF"),
+        ("kin", "a,b,relation\np,q,parent\nq,p,parent\n", 3, "b", "亲属成环", "KIN_CYCLE"),
+        ("kin", "a,b,relation\np,A,parent\n", 2, "b", "是机构", "KIND_WRONG"),
+        ("agreements", "controller,company,kind\nA,B,friendship\n", 2, "kind", "不在可用的取值", "CHOICE_UNKNOWN"),
+        ("guarantees", "guarantor,debtor,amount\nA,B,0\n", 2, "amount", "须大于 0", "VALUE_INVALID"),
+        ("holdings", '持有人,公司,持股比例\nA,B,"60\n', 2, "", "CSV 格式有误", "CSV_BROKEN"),
+        (
+            "holdings",
+            b"holder,company,percent\nA,B,60\n\xff\xff,B,1\n",
+            3,
+            "",
+            "既不是 UTF-8 也不是 GB18030",
+            "ENCODING_UNKNOWN",
+        ),
     ],
 )
 def test_a_bad_row_is_named(
-    tmp_path: Path, table: str, content: str | bytes, line: int, column: str, reason: str
+    tmp_path: Path, table: str, content: str | bytes, line: int, column: str, reason: str, code: str
 ) -> None:
     source = write(tmp_path, **{table: content})
     with pytest.raises(EvidenceError) as caught:
@@ -63,11 +78,35 @@ def test_a_bad_row_is_named(
     error = caught.value.errors[0]
     assert (error.file, error.line, error.column) == (f"{table}.csv", line, column)
     assert reason in error.reason
+    assert error.code == code
     out = tmp_path / "out"
     answer = CliRunner().invoke(identify, [str(source), "--as-of", "2025-06-30", "--out", str(out)])
     assert answer.exit_code == 2
     assert f"{table}.csv 第 {line} 行" in answer.output
     assert not out.exists()
+
+
+def test_the_period_of_a_dependence_and_many_circles(tmp_path: Path) -> None:
+    periods = {
+        "2024": (1, 1),
+        "2024年": (1, 1),
+        "2024Q3": (7, 1),
+        "2024H2": (7, 1),
+        "2024-06": (6, 1),
+        "2024-06-30": (6, 30),
+    }
+    rows = "".join(f"A,B,60,{period}\n" for period in periods)
+    evidence, _ = read_evidence(write(tmp_path, dependence="dependent,on,ratio,period\n" + rows))
+    assert [(d.valid_from.month, d.valid_from.day) for d in evidence.dependence if d.valid_from] == [*periods.values()]
+    with pytest.raises(EvidenceError, match="PERIOD_INVALID"):
+        read_evidence(write(tmp_path, dependence="dependent,on,ratio,period\nA,B,60,2024Q5\n"))
+    people = "".join(f"k{n},k,person\n" for n in range(6))
+    circles = "k0,k1,parent\nk1,k0,parent\nk1,k2,parent\nk3,k4,parent\nk4,k5,parent\nk5,k3,parent\n"
+    source = write(tmp_path, entities="id,name,kind\nA,a,org\nB,b,org\np,p,person\n" + people,
+                   kin="a,b,relation\n" + circles, dependence="dependent,on,ratio\n")  # fmt: skip
+    evidence, errors = read_evidence(source, skip_bad_rows=True)
+    assert [(error.line, error.code) for error in errors] == [(3, "KIN_CYCLE"), (7, "KIN_CYCLE")]
+    assert len(evidence.kin) == 4
 
 
 def test_all_bad_rows_are_listed_at_once_and_may_be_skipped(tmp_path: Path) -> None:

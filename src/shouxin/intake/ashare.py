@@ -5,8 +5,12 @@ percent of all shares), officers.csv (code, post code, name), suppliers_top5.csv
 
 Who is one: an institution is one entity by its full registered name, wherever it appears; a person's name is no
 identity — names repeat — so each (company, name) is a person of its own, and a person who is shareholder and officer
-of the same company is one. A holder is a person when the name looks like one and not like an institution: up to four
-Chinese characters (five with a dot between), or a name in Latin letters without a company word.
+of the same company is one.
+
+Who is a person: somebody who is also an officer of the company, since officers are natural persons; else by how the
+name is written. A Chinese name has two to four characters (more with a dot between, 艾尔肯·绕孜) and no word of an
+institution; single characters such as 会, 厅 or 社 end an institution's name but stand in given names too, so they
+count only in names of more than three characters. A name in Latin letters has two to five words and no company word.
 """
 
 import csv
@@ -17,14 +21,20 @@ from pathlib import Path
 from shouxin.intake.evidence_out import Rows
 
 INSTITUTION_WORDS = re.compile(
-    r"公司|集团|企业|中心|基金|信托|计划|合伙|银行|证券|保险|社保|投资|资产|管理|委员会|国资|财政|政府|局|厅|院|所|厂|社|会|"
-    r"账户|专户|组合|养老金|年金|QFII|大学|学校|医院|协会|研究|总部|办公室|有限|股份|工会|联社|农场|"
-    r"LIMITED|LTD|INC|CORP|LLC|LP\b|PLC|FUND|BANK|TRUST|CAPITAL|HOLDING|NOMINEES|COMPANY|PARTNERS|S\.A|AG\b|GMBH|UBS|"
-    r"MORGAN|GOLDMAN|MERRILL|BARCLAYS|HSBC|CITIGROUP|INVESTMENT|MANAGEMENT|AUTHORITY|HKSCC",
+    r"公司|集团|企业|中心|基金|信托|计划|合伙|银行|证券|保险|社保|投资|资产|管理|委员会|国资|财政|政府|账户|专户|组合|养老金|年金|"
+    r"QFII|大学|学校|医院|协会|研究|总部|办公室|有限|股份|工会|联社|农场|宾馆|酒店|商店|"
+    r"LIMITED|INCORPORATED|ASSOCIATION|BANK|FUND|TRUST|CAPITAL|HOLDING|NOMINEE|COMPANY|PARTNERS|MORGAN|GOLDMAN|MERRILL|"
+    r"BARCLAYS|HSBC|CITIGROUP|PARIBAS|UBS|HKSCC|INVESTMENT|MANAGEMENT|AUTHORITY|DEPOSITORY|INDUSTRIAL|LABORATOR|AIRLINES|"
+    r"ISHARES|SICAV|MAURITIUS|"
+    r"\b(?:LTD|CORP\w*|LLC|L\.L\.C|LP|L\.P|PLC|SE|AG|SA|S\.A|NV|B\.V|BHD|GMBH|ETF|SPDR|BRANCH|ENERGY|DIRECT)\b|INC\b",
     re.IGNORECASE,
 )
-CHINESE_NAME = re.compile(r"[\u3400-\u9fff]{2,4}|[\u3400-\u9fff]{1,8}[·•．.][\u3400-\u9fff·•．.]{1,12}")
-LATIN_NAME = re.compile(r"[A-Za-z][A-Za-z .,'\-()（）\u3400-\u9fff]{2,60}")
+INSTITUTION_ENDINGS = re.compile(r"[局厅院所厂社会](?:[（(].*)?")
+LETTERS_OF_A_NAME_MAX = 3
+CHINESE_NAME = re.compile(
+    r"(?:[\u3400-\u9fff]{2,4}|[\u3400-\u9fff]{1,8}[·•．.][\u3400-\u9fff·•．.]{1,12})(?:[（(][大小一二甲乙A-Z][）)])?"
+)
+LATIN_NAME = re.compile(r"[A-Za-z]+(?:[ ,.'\-]+[A-Za-z]+){0,4}\.?(?: ?[（(][\u3400-\u9fff]{2,4}[）)])?")
 NATURES = (
     ("代持", re.compile(r"香港中央结算|HKSCC|NOMINEES", re.IGNORECASE)),
     ("中央汇金", re.compile(r"中央汇金")),
@@ -45,6 +55,8 @@ def is_person_name(name: str) -> bool:
     """Whether a shareholder's name is a natural person's, by how it is written."""
     if INSTITUTION_WORDS.search(name):
         return False
+    if len(name) > LETTERS_OF_A_NAME_MAX and INSTITUTION_ENDINGS.search(name, len(name) - 1):
+        return False
     return bool(CHINESE_NAME.fullmatch(name) or LATIN_NAME.fullmatch(name))
 
 
@@ -62,10 +74,13 @@ class Converter:
         self._entities: dict[str, tuple[str, ...]] = {}
         self._listed: dict[str, str] = {}
         self._of_name: dict[str, str] = {}
+        self._officers: list[tuple[str, str, str]] = []
+        self._is_officer: set[tuple[str, str]] = set()
 
     def convert(self) -> dict[str, Rows]:
         """The rows of each evidence table."""
         self._read_companies()
+        self._read_officers()
         holdings = list(self._holdings())
         posts = list(self._posts())
         dependence = list(self._dependence())
@@ -88,9 +103,17 @@ class Converter:
             industry = row.get("hymc", "")
             self._entities[code] = (code, name, "org", "", "股份有限公司", row["gssx"], "1", industry, "", "", "")
 
+    def _read_officers(self) -> None:
+        for row in self._rows("officers.csv"):
+            name, company = row["name"].strip(), row["stock_code"]
+            if name and company in self._listed:
+                self._officers.append((company, row["position_code"], name))
+                self._is_officer.add((company, name))
+
     def _holder(self, name: str, company: str) -> str:
         """The entity of a shareholder's name at a company."""
-        if is_person_name(name) and not self._merge:
+        is_person = (company, name) in self._is_officer or is_person_name(name)
+        if is_person and not self._merge:
             return self._person(name, company)
         key = normal_name(name)
         if key not in self._of_name:
@@ -98,7 +121,7 @@ class Converter:
         entity = self._of_name[key]
         if entity not in self._entities:
             nature = next((label for label, pattern in NATURES if pattern.search(key)), "")
-            kind = "person" if is_person_name(name) else "org"
+            kind = "person" if is_person else "org"
             self._entities[entity] = (entity, name, kind, "", "", nature, "0", "", "", "", "")
         return entity
 
@@ -116,10 +139,9 @@ class Converter:
 
     def _posts(self) -> Iterator[tuple[str, ...]]:
         seen: set[tuple[str, str, str]] = set()
-        for row in self._rows("officers.csv"):
-            post = POSTS.get(row["position_code"])
-            name, company = row["name"].strip(), row["stock_code"]
-            if post is None or not name or company not in self._listed:
+        for company, code, name in self._officers:
+            post = POSTS.get(code)
+            if post is None:
                 continue  # independent directors, present and past, are no key managers
             key = (self._person(name, company), company, post)
             if key not in seen:

@@ -7,8 +7,11 @@ knows the database: the importer and the file commands share this reader.
 
 import csv
 import datetime as dt
+import gc
 import io
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -37,16 +40,17 @@ ROW_BYTES_MAX = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class RowError:
-    """One thing that is wrong: where, and in words that say what to do."""
+    """One thing that is wrong: where, in words that say what to do, and as a code for machines."""
 
     file: str
     line: int
     column: str
     reason: str
+    code: str = "VALUE_INVALID"
 
     def __str__(self) -> str:
         place = f"，列“{self.column}”" if self.column else ""
-        return f"{self.file} 第 {self.line} 行{place}：{self.reason}"
+        return f"{self.file} 第 {self.line} 行{place}：{self.reason} [{self.code}]"
 
 
 class EvidenceError(Exception):
@@ -60,10 +64,11 @@ class EvidenceError(Exception):
 class _CellError(ValueError):
     """One cell cannot be read; the text says why."""
 
-    def __init__(self, column: str, reason: str) -> None:
+    def __init__(self, column: str, reason: str, code: str = "VALUE_INVALID") -> None:
         super().__init__(reason)
         self.column = column
         self.reason = reason
+        self.code = code
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,13 +206,15 @@ class _Row:
     def needed(self, column: str) -> str:
         text = self.text(column)
         if not text:
-            raise _CellError(column, "不能为空")
+            raise _CellError(column, "不能为空", "VALUE_MISSING")
         return text
 
     def choice(self, column: str, choices: Mapping[str, Any]) -> Any:
         text = self.text(column)
         if text not in choices:
-            raise _CellError(column, f"“{text}”不在可用的取值 {'、'.join(key for key in choices if key)} 之中")
+            raise _CellError(
+                column, f"“{text}”不在可用的取值 {'、'.join(key for key in choices if key)} 之中", "CHOICE_UNKNOWN"
+            )
         return choices[text]
 
     def day(self, column: str) -> dt.date | None:
@@ -217,40 +224,40 @@ class _Row:
         try:
             return dt.date.fromisoformat(text[:10] if text.endswith("00:00:00") else text)
         except ValueError:
-            raise _CellError(column, f"日期“{text}”不存在或不是 年-月-日（如 2025-06-30）") from None
+            raise _CellError(column, f"日期“{text}”不存在或不是 年-月-日（如 2025-06-30）", "DATE_INVALID") from None
 
     def period(self) -> dict[str, dt.date | None]:
         start, end = self.day("valid_from"), self.day("valid_to")
         if start is not None and end is not None and end <= start:
-            raise _CellError("valid_to", f"结束日 {end} 须晚于开始日 {start}（不含结束日）")
+            raise _CellError("valid_to", f"结束日 {end} 须晚于开始日 {start}（不含结束日）", "PERIOD_REVERSED")
         return {"valid_from": start, "valid_to": end}
 
     def micro_percent(self, column: str) -> int:
         text = self.needed(column).removesuffix("%").strip()
         number = self._decimal(column, text)
         if not 0 <= number <= 100:
-            raise _CellError(column, f"比例 {text} 须在 0 与 100 之间")
+            raise _CellError(column, f"比例 {text} 须在 0 与 100 之间", "PERCENT_RANGE")
         micro = number * MICRO
         if micro != micro.to_integral_value():
-            raise _CellError(column, f"比例 {text} 最多 6 位小数")
+            raise _CellError(column, f"比例 {text} 最多 6 位小数", "PERCENT_DECIMALS")
         return int(micro)
 
     def whole(self, column: str) -> int:
         text = self.needed(column).replace(",", "")
         number = self._decimal(column, text)
         if number != number.to_integral_value():
-            raise _CellError(column, f"“{text}”须为整数")
+            raise _CellError(column, f"“{text}”须为整数", "NUMBER_NOT_WHOLE")
         if number < 0:
-            raise _CellError(column, f"“{text}”不能为负数")
+            raise _CellError(column, f"“{text}”不能为负数", "NUMBER_NEGATIVE")
         return int(number)
 
     def _decimal(self, column: str, text: str) -> Decimal:
         try:
             number = Decimal(text)
         except InvalidOperation:
-            raise _CellError(column, f"“{text}”不是数字") from None
+            raise _CellError(column, f"“{text}”不是数字", "NUMBER_INVALID") from None
         if not number.is_finite():
-            raise _CellError(column, f"“{text}”不是数字")
+            raise _CellError(column, f"“{text}”不是数字", "NUMBER_INVALID")
         return number
 
 
@@ -264,7 +271,7 @@ def _entity(row: _Row) -> Entity:
         try:
             code = check_credit_code(code)
         except IdentifierError as error:
-            raise _CellError("uscc", str(error)) from error
+            raise _CellError("uscc", str(error), "USCC_INVALID") from error
     return Entity(
         id=row.needed("id"),
         name=row.needed("name"),
@@ -283,7 +290,7 @@ def _entity(row: _Row) -> Entity:
 def _holding(row: _Row) -> Holding:
     has_percent, has_votes = bool(row.text("percent")), bool(row.text("votes"))
     if has_percent == has_votes:
-        raise _CellError("percent", "percent 与 votes 须填且只填一个")
+        raise _CellError("percent", "percent 与 votes 须填且只填一个", "PERCENT_OR_VOTES")
     return Holding(
         holder=row.needed("holder"),
         company=row.needed("company"),
@@ -317,7 +324,7 @@ def _kin(row: _Row) -> KinLink:
         **row.period(),
     )
     if link.a == link.b:
-        raise _CellError("b", f"{link.a} 不能是自己的亲属")
+        raise _CellError("b", f"{link.a} 不能是自己的亲属", "KIN_SELF")
     return link
 
 
@@ -326,25 +333,28 @@ def _post(row: _Row) -> Post:
 
 
 def _dependence(row: _Row) -> Dependence:
-    start, end = _year_of(row)
     return Dependence(
         dependent=row.needed("dependent"),
         on=row.needed("on"),
         ratio_micro_percent=row.micro_percent("ratio"),
         kind=row.text("kind"),
-        valid_from=start,
-        valid_to=end,
+        valid_from=_start_of(row),
     )
 
 
-def _year_of(row: _Row) -> tuple[dt.date | None, dt.date | None]:
-    """A figure of a year is evidence from that year on; without a year it is open."""
-    period = row.text("period")
-    if not period:
-        return None, None
-    if not (period.isdigit() and len(period) == 4):
-        raise _CellError("period", f"期间“{period}”须为四位年份")
-    return dt.date(int(period), 1, 1), None
+def _start_of(row: _Row) -> dt.date | None:
+    """A figure of a year, half-year, quarter, month or day is evidence from its start on; without one it is open."""
+    text = row.text("period")
+    if not text:
+        return None
+    match = re.fullmatch(r"(\d{4})年?(?:([QH])([1-4])|-(\d{1,2})(?:-(\d{1,2}))?)?", text.upper())
+    try:
+        if match is None or (match[2] == "H" and int(match[3]) > 2):
+            raise ValueError(text)
+        month = 1 + (int(match[3]) - 1) * (3 if match[2] == "Q" else 6) if match[2] else int(match[4] or 1)
+        return dt.date(int(match[1]), month, int(match[5] or 1))
+    except ValueError:
+        raise _CellError("period", f"期间“{text}”须如 2024、2024Q2、2024H1、2024-06", "PERIOD_INVALID") from None
 
 
 def _guarantee(row: _Row) -> Guarantee:
@@ -425,9 +435,9 @@ def _deal(row: _Row) -> DealRow:
     if amount == 0:
         raise _CellError("amount", "金额须大于 0（元）")
     if date is None:
-        raise _CellError("date", "不能为空")
+        raise _CellError("date", "不能为空", "VALUE_MISSING")
     if maturity is not None and maturity <= date:
-        raise _CellError("maturity", f"到期日 {maturity} 须晚于发放日 {date}")
+        raise _CellError("maturity", f"到期日 {maturity} 须晚于发放日 {date}", "PERIOD_REVERSED")
     currency = row.text("currency").upper() or "CNY"
     if len(currency) != 3 or not currency.isalpha():
         raise _CellError("currency", f"币种“{currency}”须为三个字母，如 CNY、USD")
@@ -450,7 +460,7 @@ def _deal(row: _Row) -> DealRow:
 def _capital(row: _Row) -> CapitalRow:
     date = row.day("date")
     if date is None:
-        raise _CellError("date", "不能为空")
+        raise _CellError("date", "不能为空", "VALUE_MISSING")
     try:
         amount = Money.from_yuan(row.needed("amount"))
     except MoneyError as error:
@@ -467,13 +477,13 @@ def _customer(row: _Row) -> CustomerRow:
         try:
             code = check_credit_code(code)
         except IdentifierError as error:
-            raise _CellError("uscc", str(error)) from error
+            raise _CellError("uscc", str(error), "USCC_INVALID") from error
     identity = row.text("identity_number")
     if identity:
         try:
             identity = check_identity_number(identity)
         except IdentifierError as error:
-            raise _CellError("identity_number", str(error)) from error
+            raise _CellError("identity_number", str(error), "IDENTITY_NUMBER_INVALID") from error
     if (identity and kind == "org") or (code and kind == "person"):
         raise _CellError("kind", "机构填统一社会信用代码，个人填身份证号")
     postcode = row.text("postcode")
@@ -526,7 +536,9 @@ def read_csv(file: Path) -> RawTable:
         text, encoding = decode(file.read_bytes())
     except UnicodeDecodeError as error:
         line = file.read_bytes()[: error.start].count(b"\n") + 1
-        raise EvidenceError([RowError(file.name, line, "", "既不是 UTF-8 也不是 GB18030 编码的文本")]) from error
+        raise EvidenceError(
+            [RowError(file.name, line, "", "既不是 UTF-8 也不是 GB18030 编码的文本", "ENCODING_UNKNOWN")]
+        ) from error
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     rows: list[tuple[int, list[str]]] = []
     header: tuple[str, ...] = ()
@@ -537,10 +549,10 @@ def read_csv(file: Path) -> RawTable:
         except StopIteration:
             break
         except csv.Error as error:
-            raise EvidenceError([RowError(file.name, line, "", f"CSV 格式有误：{error}")]) from error
+            raise EvidenceError([RowError(file.name, line, "", f"CSV 格式有误：{error}", "CSV_BROKEN")]) from error
         if not header:
             header = tuple(cell.strip() for cell in cells)
-        elif any(cell.strip() for cell in cells):
+        elif cells and not "".join(cells).isspace() and any(cells):
             rows.append((line, cells))
     return RawTable(file.name, header, rows, encoding)
 
@@ -553,7 +565,9 @@ def read_sheets(file: Path) -> dict[str, RawTable]:
             name: workbook.get_sheet_by_name(name).to_python(skip_empty_area=False) for name in workbook.sheet_names
         }
     except (CalamineError, OSError) as error:
-        raise EvidenceError([RowError(file.name, 1, "", f"不是可读的 Excel 文件：{error}")]) from error
+        raise EvidenceError(
+            [RowError(file.name, 1, "", f"不是可读的 Excel 文件：{error}", "WORKBOOK_BROKEN")]
+        ) from error
     return {name: _sheet(f"{file.name}[{name}]", values) for name, values in sheets.items()}
 
 
@@ -582,14 +596,14 @@ def read_table(table: str, raw: RawTable) -> tuple[list[tuple[int, Any]], list[R
     for line, cells in raw.rows:
         if len(cells) != width:
             reason = f"有 {len(cells)} 列，表头有 {width} 列"
-            errors.append(RowError(raw.file, line, "", reason))
+            errors.append(RowError(raw.file, line, "", reason, "COLUMN_COUNT"))
             continue
         try:
             rows.append((line, reader(_Row(places, cells))))
         except _CellError as error:
             place = places.get(error.column)
             title = error.column if place is None else raw.header[place]
-            errors.append(RowError(raw.file, line, title, error.reason))
+            errors.append(RowError(raw.file, line, title, error.reason, error.code))
     return rows, errors
 
 
@@ -603,12 +617,18 @@ def _places(table: str, raw: RawTable) -> tuple[dict[str, int], list[RowError]]:
         if name is None:
             continue  # more columns are welcome
         if name in places:
-            errors.append(RowError(raw.file, 1, title, f"与列“{raw.header[places[name]]}”重复"))
+            errors.append(RowError(raw.file, 1, title, f"与列“{raw.header[places[name]]}”重复", "COLUMN_DUPLICATE"))
         places[name] = place
     missing = [name for name in _NEEDED[table] if name not in places]
     if missing:
         errors.append(
-            RowError(raw.file, 1, "", f"缺少列 {'、'.join(missing)}；现有 {'、'.join(raw.header) or '（空）'}")
+            RowError(
+                raw.file,
+                1,
+                "",
+                f"缺少列 {'、'.join(missing)}；现有 {'、'.join(raw.header) or '（空）'}",
+                "COLUMN_MISSING",
+            )
         )
     return places, errors
 
@@ -622,13 +642,14 @@ def read_evidence(source: Path, *, skip_bad_rows: bool = False) -> tuple[Evidenc
     Raises:
         EvidenceError: any row is wrong and bad rows are not to be skipped, or there are no entities or holdings.
     """
-    raw = _raw_tables(source)
-    tables: dict[str, list[tuple[int, Any]]] = {}
-    errors: list[RowError] = []
-    for table in EVIDENCE_TABLES:
-        tables[table], found = read_table(table, raw[table]) if table in raw else ([], [])
-        errors += found
-    errors += _cross_check(tables, {table: raw[table].file for table in raw})
+    with _collector_paused():
+        raw = _raw_tables(source)
+        tables: dict[str, list[tuple[int, Any]]] = {}
+        errors: list[RowError] = []
+        for table in EVIDENCE_TABLES:
+            tables[table], found = read_table(table, raw[table]) if table in raw else ([], [])
+            errors += found
+        errors += _cross_check(tables, {table: raw[table].file for table in raw})
     if errors and not skip_bad_rows:
         raise EvidenceError(errors)
     bad = {(error.file, error.line) for error in errors}
@@ -653,6 +674,18 @@ def read_evidence(source: Path, *, skip_bad_rows: bool = False) -> tuple[Evidenc
     )
 
 
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Rows hold no cycles: looking for some while millions are made takes half of the reading time."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 def _raw_tables(source: Path) -> dict[str, RawTable]:
     if source.is_file():
         sheets = read_sheets(source)
@@ -664,7 +697,15 @@ def _raw_tables(source: Path) -> dict[str, RawTable]:
     missing = [table for table in ("entities", "holdings") if table not in found]
     if missing:
         raise EvidenceError(
-            [RowError(str(source.name), 1, "", f"没有证据表 {'、'.join(f'{name}.csv' for name in missing)}")]
+            [
+                RowError(
+                    str(source.name),
+                    1,
+                    "",
+                    f"没有证据表 {'、'.join(f'{name}.csv' for name in missing)}",
+                    "TABLE_MISSING",
+                )
+            ]
         )
     return found
 
@@ -681,39 +722,48 @@ def _cross_check(tables: Mapping[str, list[tuple[int, Any]]], files: Mapping[str
     kinds: dict[str, EntityKind] = {}
     for line, entity in tables["entities"]:
         if entity.id in kinds:
-            yield RowError(files["entities"], line, "id", f"编号 {entity.id} 重复")
+            yield RowError(files["entities"], line, "id", f"编号 {entity.id} 重复", "ID_DUPLICATE")
         kinds[entity.id] = entity.kind
     for table, columns in _REFERENCES.items():
         for line, row in tables[table]:
             for column in columns:
                 if getattr(row, column) not in kinds:
-                    yield RowError(files[table], line, column, f"编号 {getattr(row, column)} 不在 entities 中")
+                    yield RowError(
+                        files[table], line, column, f"编号 {getattr(row, column)} 不在 entities 中", "ID_UNKNOWN"
+                    )
     for line, link in tables["kin"]:
         for column in ("a", "b"):
             if kinds.get(getattr(link, column)) is EntityKind.ORGANISATION:
-                yield RowError(files["kin"], line, column, f"{getattr(link, column)} 是机构，亲属只能是个人")
+                yield RowError(
+                    files["kin"], line, column, f"{getattr(link, column)} 是机构，亲属只能是个人", "KIND_WRONG"
+                )
     for line, holding in tables["holdings"]:
         if kinds.get(holding.company) is EntityKind.PERSON:
-            yield RowError(files["holdings"], line, "company", f"{holding.company} 是个人，不能被持股")
+            yield RowError(files["holdings"], line, "company", f"{holding.company} 是个人，不能被持股", "KIND_WRONG")
     yield from parent_circles(tables["kin"], files.get("kin", ""))
 
 
 def parent_circles(kin: Iterable[tuple[int, KinLink]], file: str) -> Iterator[RowError]:
-    """Nobody is their own ancestor: take away people without parents until only circles are left."""
-    links = [(line, link) for line, link in kin if link.relation == "parent"]
-    parents: dict[str, int] = {}
-    children: dict[str, list[str]] = {}
-    for _line, link in links:
-        parents[link.b] = parents.get(link.b, 0) + 1
-        children.setdefault(link.a, []).append(link.b)
-    waiting = [person for person in children if not parents.get(person)]
-    while waiting:
-        for child in children.get(waiting.pop(), ()):
-            parents[child] -= 1
-            if not parents[child]:
-                waiting.append(child)
-    stuck = {person for person, count in parents.items() if count}
-    for line, link in links:
-        if link.a in stuck and link.b in stuck:
-            yield RowError(file, line, "b", f"亲属成环：{link.b} 会成为自己的长辈，请核对父母关系")
-            return
+    """Nobody is their own ancestor: walk down from everybody once; a link back to the way itself closes a circle."""
+    below: dict[str, list[tuple[int, str]]] = {}
+    for line, link in kin:
+        if link.relation == "parent":
+            below.setdefault(link.a, []).append((line, link.b))
+    on_the_way, done = 1, 2
+    state: dict[str, int] = {}
+    for start in below:
+        if start in state:
+            continue
+        state[start] = on_the_way
+        way = [(start, iter(below[start]))]
+        while way:
+            person, children = way[-1]
+            line, child = next(children, (0, ""))
+            if not line:
+                state[person] = done
+                way.pop()
+            elif state.get(child) == on_the_way:
+                yield RowError(file, line, "b", f"亲属成环：{child} 会成为自己的长辈，请核对父母关系", "KIN_CYCLE")
+            elif child not in state:
+                state[child] = on_the_way
+                way.append((child, iter(below.get(child, ()))))
