@@ -189,6 +189,10 @@ class Register:
         entity = self.entities.get(entity_id)
         return entity is not None and entity.kind is EntityKind.PERSON
 
+    def is_dead(self, entity_id: str) -> bool:
+        entity = self.entities.get(entity_id)
+        return entity is not None and entity.died_date is not None and entity.died_date <= self.day
+
     def is_customer(self, entity_id: str) -> bool:
         entity = self.entities.get(entity_id)
         return entity is not None and entity.is_customer and entity.kind is EntityKind.ORGANISATION

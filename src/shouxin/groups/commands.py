@@ -5,20 +5,20 @@ import datetime as dt
 import json
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
 import click
 
-from shouxin.domain.evidence import Entity, EntityKind, Evidence, Holding
+from shouxin.domain.evidence import Agreement, Entity, EntityKind, Evidence, Holding
 from shouxin.domain.groups import Determination, GroupSettings
 from shouxin.domain.groups import identify as run
 from shouxin.domain.groups.control import Step
 from shouxin.domain.groups.determination import Star
-from shouxin.domain.groups.sentences import sentence
-from shouxin.domain.proof_check import ProofChecker, ProofError
+from shouxin.domain.groups.sentences import AGREEMENTS, sentence
+from shouxin.domain.proof_check import ProofChecker, ProofError, ProofRules
 from shouxin.groups.policy_settings import settings_from
 from shouxin.intake.errors import BadInputError
 from shouxin.intake.evidence_files import EvidenceError, read_csv, read_evidence
@@ -63,6 +63,9 @@ def _common(command: Any) -> Any:
         click.option("--in-laws", type=click.Choice(["candidate", "member"]), help="In-laws as candidates or members."),
         click.option("--anchors", type=click.Path(exists=True, dir_okay=False, path_type=Path),
                      help="CSV with a column `person`: these anchors instead of those by parameter."),
+        click.option("--non-linking", type=click.Choice(["policy", "none"]), default="policy", show_default=True,
+                     help="Government bodies, custodians and nominees that never link by holding: those of the "
+                     "policy, or none (for comparison only)."),
         click.option("--skip-bad-rows", is_flag=True, help="Report bad rows and go on without them."),
         click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output."),
     )  # fmt: skip
@@ -82,7 +85,7 @@ def identify(source: Path, as_of: dt.date, control: str, out: Path | None, as_js
 
     Writes control.csv, groups.csv, proofs.jsonl and findings.csv to --out. Needs no database.
     """
-    evidence, settings, anchors = _prepare(source, as_of, options)
+    evidence, settings, anchors = _prepare(source, as_of, options, as_json=as_json)
     is_ultimate = control == "ultimate"
     found = run(evidence, as_of=as_of, settings=settings, anchors=anchors, only_ultimate=is_ultimate)
     _say(f"{len(found.stars)} controlling units, {len(found.groups)} groups of two or more customers")
@@ -104,35 +107,57 @@ def check_proofs(folder: Path, evidence: Path | None) -> None:
     try:
         about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         lines = (folder / "proofs.jsonl").read_text(encoding="utf-8").splitlines()
-    except (OSError, json.JSONDecodeError) as error:
-        raise BadInputError(f"{folder}: not the output of identify --out: {error}") from error
+        control = [(row["unit"], row["company"]) for row in _rows_of(folder / "control.csv")]
+        groups = [(row["group"], row["anchor"], row["member"]) for row in _rows_of(folder / "groups.csv")]
+        rules, as_of = _rules_of(about), dt.date.fromisoformat(about["as_of"])
+    except (OSError, ValueError, KeyError, TypeError, ArithmeticError) as error:
+        raise BadInputError(f"{folder}: not the output of identify --out: {error!r}") from error
     beside = next((path for path in (folder / "evidence", folder / "evidence.xlsx") if path.exists()), folder)
     facts, _ = _read(evidence or beside, skip_bad_rows=True)
-    checker = ProofChecker(
-        facts, as_of=dt.date.fromisoformat(about["as_of"]), control_percent=Decimal(about["control_over"])
-    )
+    checker = ProofChecker(facts, as_of=as_of, rules=rules)
+    proofs = []
     for number, line in enumerate(lines, start=1):
         try:
-            checker.check(json.loads(line))
-        except (ProofError, KeyError, ValueError, TypeError) as error:
+            proofs.append(json.loads(line))
+            checker.check(proofs[-1])
+        except (ProofError, KeyError, ValueError, TypeError, AttributeError) as error:
             raise BadInputError(f"proofs.jsonl line {number} does not hold: {error}") from error
+    try:
+        checker.check_result(proofs, control, groups)
+    except ProofError as error:
+        raise BadInputError(str(error)) from error
     click.echo(f"{len(lines)} proofs hold")
+
+
+def _rows_of(file: Path) -> list[dict[str, str]]:
+    with file.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def _rules_of(about: Mapping[str, Any]) -> ProofRules:
+    return ProofRules(control_percent=Decimal(about["control_over"]), **about["rules"])
 
 
 @click.command("what-if")
 @click.argument("source", metavar="DIR", type=click.Path(exists=True, path_type=Path))
 @click.option("--change", "changes", multiple=True, required=True,
-              help='"holding:HOLDER,COMPANY,PERCENT": then HOLDER has PERCENT of the votes of COMPANY.')  # fmt: skip
+              help='"holding:HOLDER,COMPANY,PERCENT": then HOLDER has PERCENT of the votes of COMPANY. '
+              '"agreement:CONTROLLER,COMPANY,KIND": then there is that agreement.')  # fmt: skip
 @_common
 def what_if(source: Path, as_of: dt.date, changes: tuple[str, ...], as_json: bool, **options: Any) -> None:
-    """Show the groups before and after some changes of holdings; nothing is written."""
-    evidence, settings, anchors = _prepare(source, as_of, options)
+    """Show the groups before and after some changes of holdings or agreements; nothing is written."""
+    evidence, settings, anchors = _prepare(source, as_of, options, as_json=as_json)
     changed = evidence
     for change in changes:
         changed = _apply(changed, change)
     before = run(evidence, as_of=as_of, settings=settings, anchors=anchors)
     after = run(changed, as_of=as_of, settings=settings, anchors=anchors)
-    answer = {"before": _groups_json(before), "after": _groups_json(after)}
+    new = [finding for finding in after.suspicions if finding not in set(before.suspicions)]
+    answer = {
+        "before": _groups_json(before),
+        "after": _groups_json(after),
+        "new_findings": [asdict(finding) for finding in new],
+    }
     if as_json:
         click.echo(json.dumps(answer, ensure_ascii=False, indent=1))
         return
@@ -142,6 +167,8 @@ def what_if(source: Path, as_of: dt.date, changes: tuple[str, ...], as_json: boo
     for mark, groups in (("=", earlier & later), ("-", earlier - later), ("+", later - earlier)):
         for group in sorted(groups, key=lambda members: (-len(members), sorted(members))):
             click.echo(f"{mark} {'、'.join(names[member].name for member in sorted(group))}")
+    for finding in new:
+        click.echo(f"! {finding.code} {finding.message}")
 
 
 # --- in ------------------------------------------------------------------------------------------------------------
@@ -151,23 +178,29 @@ def _say(text: str) -> None:
     click.echo(text, err=True)
 
 
-def _read(source: Path, *, skip_bad_rows: bool) -> tuple[Evidence, int]:
+def _read(source: Path, *, skip_bad_rows: bool, as_json: bool = False) -> tuple[Evidence, int]:
     try:
         evidence, skipped = read_evidence(source, skip_bad_rows=skip_bad_rows)
     except EvidenceError as error:
-        for row in error.errors[:200]:
-            _say(str(row))
-        more = f"（另有 {len(error.errors) - 200} 处未列出）" if len(error.errors) > 200 else ""
-        raise BadInputError(
-            f"{len(error.errors)} 处有误{more}，没有写出任何内容。改正后重试，或加 --skip-bad-rows。"
-        ) from error
+        raise _refusal(error, as_json=as_json) from error
+    for row in skipped:
+        _say(str(row))
     return evidence, len(skipped)
 
 
+def _refusal(error: EvidenceError, *, as_json: bool = False) -> BadInputError:
+    """Every bad row, on standard error or as one document."""
+    if as_json:
+        click.echo(json.dumps({"errors": [asdict(row) for row in error.errors]}, ensure_ascii=False, indent=1))
+    else:
+        _say("\n".join(map(str, error.errors)))
+    return BadInputError(f"{len(error.errors)} 处有误，没有写出任何内容。改正后重试，或加 --skip-bad-rows。")
+
+
 def _prepare(
-    source: Path, as_of: dt.date, options: Mapping[str, Any]
+    source: Path, as_of: dt.date, options: Mapping[str, Any], *, as_json: bool
 ) -> tuple[Evidence, GroupSettings, list[str] | None]:
-    evidence, skipped = _read(source, skip_bad_rows=options["skip_bad_rows"])
+    evidence, skipped = _read(source, skip_bad_rows=options["skip_bad_rows"], as_json=as_json)
     _say(
         f"{len(evidence.entities):,} entities, {len(evidence.holdings):,} holdings read"
         + (f", {skipped} bad rows skipped" if skipped else "")
@@ -179,6 +212,8 @@ def _prepare(
         settings = replace(settings, is_transitive=options["closure"] == "transitive")
     if options["in_laws"] is not None:
         settings = replace(settings, in_laws_are_members=options["in_laws"] == "member")
+    if options["non_linking"] == "none":
+        settings = replace(settings, non_linking_natures=(), non_linking_names=())
     return _with_customers(evidence), settings, _anchors(options["anchors"], evidence)
 
 
@@ -196,34 +231,51 @@ def _with_customers(evidence: Evidence) -> Evidence:
 def _anchors(file: Path | None, evidence: Evidence) -> list[str] | None:
     if file is None:
         return None
-    raw = read_csv(file)
+    try:
+        raw = read_csv(file)
+    except EvidenceError as error:
+        raise _refusal(error) from error
     if "person" not in raw.header:
         raise BadInputError(f"{file.name}: 缺少列 person")
     place = raw.header.index("person")
     persons = [cells[place].strip() for _line, cells in raw.rows if len(cells) > place]
-    unknown = [person for person in persons if person not in evidence.entities]
+    people = {entity.id for entity in evidence.entities.values() if entity.kind is EntityKind.PERSON}
+    unknown = [person for person in persons if person not in people]
     if unknown:
-        raise BadInputError(f"{file.name}: 编号 {'、'.join(unknown[:10])} 不在 entities 中")
-    return persons
+        raise BadInputError(f"{file.name}: 编号 {'、'.join(unknown[:10])} 不是 entities 中的个人")
+    return sorted(set(persons))
 
 
 def _apply(evidence: Evidence, change: str) -> Evidence:
     kind, _, rest = change.partition(":")
-    parts = rest.split(",")
-    if kind != "holding" or len(parts) != 3:
-        raise BadInputError(f"--change {change}: write it as holding:HOLDER,COMPANY,PERCENT")
-    holder, company, percent = (part.strip() for part in parts)
+    parts = [part.strip() for part in rest.split(",")]
+    if kind not in ("holding", "agreement") or len(parts) != 3:
+        form = "holding:HOLDER,COMPANY,PERCENT or agreement:CONTROLLER,COMPANY,KIND"
+        raise BadInputError(f"--change {change}: write it as {form}")
+    holder, company, value = parts
     for entity in (holder, company):
         if entity not in evidence.entities:
             raise BadInputError(f"--change {change}: 编号 {entity} 不在 entities 中")
-    try:
-        votes = int(Decimal(percent) * 1_000_000)
-    except InvalidOperation as error:
-        raise BadInputError(f"--change {change}: {percent} 不是数字") from error
-    if not 0 <= votes <= 100_000_000:
-        raise BadInputError(f"--change {change}: {percent} 须在 0 与 100 之间")
+    if evidence.entities[company].kind is EntityKind.PERSON:
+        raise BadInputError(f"--change {change}: {company} 是个人，不能被持股或控制")
+    if kind == "agreement":
+        if value not in AGREEMENTS:
+            raise BadInputError(f"--change {change}: {value} 不在 {'、'.join(AGREEMENTS)} 之中")
+        added = Agreement(controller=holder, company=company, kind=value)
+        return replace(evidence, agreements=(*evidence.agreements, added))
+    votes = _micro_percent(change, value)
     kept = tuple(row for row in evidence.holdings if (row.holder, row.company) != (holder, company))
     return replace(evidence, holdings=(*kept, Holding(holder=holder, company=company, votes=votes)))
+
+
+def _micro_percent(change: str, percent: str) -> int:
+    try:
+        votes = Decimal(percent) * 1_000_000
+    except InvalidOperation as error:
+        raise BadInputError(f"--change {change}: {percent} 不是数字") from error
+    if not votes.is_finite() or not 0 <= votes <= 100_000_000:
+        raise BadInputError(f"--change {change}: {percent} 须在 0 与 100 之间")
+    return int(votes)
 
 
 # --- out -----------------------------------------------------------------------------------------------------------
@@ -284,10 +336,26 @@ def _write(
                 steps = tuple(star.steps.values()) if has_whole_proofs else star.proof(company)
                 proof = _proof(found, star, company, steps, settings)
                 stream.write(json.dumps(proof, ensure_ascii=False) + "\n")
-    about = {"as_of": as_of.isoformat(), "control_over": f"{settings.control_percent:f}", "groups": len(found.groups)}
-    (out / "run.json").write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
+    (out / "run.json").write_text(json.dumps(_about(found, settings, as_of), ensure_ascii=False), encoding="utf-8")
     _copy_evidence(source, out / "evidence")
     _say(f"control.csv ({len(control):,} pairs), groups.csv, proofs.jsonl, findings.csv written to {out}")
+
+
+def _about(found: Determination, settings: GroupSettings, as_of: dt.date) -> dict[str, Any]:
+    """What a run was asked, so that its proofs can be replayed by the same rules."""
+    return {
+        "as_of": as_of.isoformat(),
+        "control_over": f"{settings.control_percent:f}",
+        "groups": len(found.groups),
+        "rules": {
+            "control_includes_line": settings.control_includes_line,
+            "lineal_generations": settings.lineal_generations,
+            "collateral_generations": settings.collateral_generations,
+            "include_spouse": settings.include_spouse,
+            "in_laws_are_members": settings.in_laws_are_members,
+            "is_transitive": settings.is_transitive,
+        },
+    }
 
 
 def _copy_evidence(source: Path, target: Path) -> None:

@@ -9,7 +9,7 @@ recursion, and the work is the number of stakes that the unit reaches.
 """
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -79,8 +79,8 @@ def smallest_sufficient(
     return tuple(chosen)
 
 
-def proof_of(company: str, steps: dict[str, Step]) -> tuple[Step, ...]:
-    """Only the steps that a company's membership rests on, in order."""
+def proof_of(company: str, steps: Mapping[str, Step], places: Mapping[str, int]) -> tuple[Step, ...]:
+    """Only the steps that a company's membership rests on, in order; ``places`` numbers the steps."""
     needed: set[str] = set()
     waiting = [company]
     while waiting:
@@ -89,7 +89,48 @@ def proof_of(company: str, steps: dict[str, Step]) -> tuple[Step, ...]:
             continue
         needed.add(at)
         waiting.extend(contribution.holder for contribution in steps[at].via)
-    return tuple(step for step in steps.values() if step.company in needed)
+    return tuple(steps[name] for name in sorted(needed, key=places.__getitem__))
+
+
+def from_the_top(register: Register) -> list[str]:
+    """All holders, each after everybody who holds it directly or indirectly; those of one ring stand together.
+
+    This is Tarjan's walk for strongly connected components without recursion: it leaves a component only after all
+    below it, so the order in which components are left, turned around, is from the top.
+    """
+    number: dict[str, int] = {}
+    lowest: dict[str, int] = {}
+    open_nodes: list[str] = []
+    is_open: set[str] = set()
+    left: list[str] = []
+    for start in sorted(register.stakes_of.keys() | register.agreements_of.keys()):
+        way = [] if start in number else [(start, iter(_held_by(start, register)))]
+        while way:
+            node, below = way[-1]
+            if node not in number:
+                number[node] = lowest[node] = len(number)
+                open_nodes.append(node)
+                is_open.add(node)
+            for company in below:
+                if company not in number:
+                    way.append((company, iter(_held_by(company, register))))
+                    break
+                if company in is_open:
+                    lowest[node] = min(lowest[node], number[company])
+            else:
+                way.pop()
+                if way:
+                    lowest[way[-1][0]] = min(lowest[way[-1][0]], lowest[node])
+                while lowest[node] == number[node] and node in is_open:
+                    done = open_nodes.pop()
+                    is_open.discard(done)
+                    left.append(done)
+    return left[::-1]
+
+
+def _held_by(holder: str, register: Register) -> list[str]:
+    stakes = [company for company, _votes in register.stakes_of.get(holder, ())]
+    return stakes + [company for company, _kind in register.agreements_of.get(holder, ())]
 
 
 def percent_text(votes: int, total: int) -> str:

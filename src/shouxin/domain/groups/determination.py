@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from shouxin.domain.evidence import Evidence, Register
-from shouxin.domain.groups.control import Step, controlled_by, percent_text, proof_of
+from shouxin.domain.groups.control import Step, controlled_by, from_the_top, percent_text, proof_of
 from shouxin.domain.groups.kinship import FamilyTree, Kin
 from shouxin.domain.groups.settings import GroupSettings
 
@@ -35,15 +35,20 @@ class Unit:
         return f"{self.kind}:{self.anchor}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Star:
     """A unit with everything it controls and the steps that prove it."""
 
     unit: Unit
     steps: Mapping[str, Step]
 
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {company: place for place, company in enumerate(self.steps)}
+
     def proof(self, company: str) -> tuple[Step, ...]:
-        return proof_of(company, dict(self.steps))
+        """The steps that one company's membership rests on, in the order in which they prove one another."""
+        return proof_of(company, self.steps, self._places)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,14 +170,17 @@ def identify(
 
 
 def find_anchors(register: Register, settings: GroupSettings) -> list[str]:
-    """Main individual investors — the parameter's share of a company's votes, or its controller — and key managers."""
+    """Main individual investors — the parameter's share of a company's votes, or its controller — and key managers.
+
+    Who has died is none (D9).
+    """
     found: set[str] = set()
     for company, votes in register.votes_of.items():
         line = settings.anchor_investor_percent * register.total[company]
         found.update(holder for holder, own in votes.items() if register.is_person(holder) and own * 100 >= line)
     found.update(holder for holder in register.agreements_of if register.is_person(holder))
     found.update(post.person for post in register.posts if post.post in settings.anchor_posts)
-    return sorted(found)
+    return sorted(person for person in found if not register.is_dead(person))
 
 
 def is_non_linking(entity_id: str, register: Register, settings: GroupSettings) -> bool:
@@ -228,10 +236,10 @@ def _star(unit: Unit, register: Register, settings: GroupSettings) -> Star | Non
 
 
 def _top_stars(units: Iterable[Unit], register: Register, settings: GroupSettings) -> Iterable[Star]:
-    """Stars of units that no earlier single holder controls; who has no majority holder comes first."""
-    rest = sorted(units, key=lambda unit: unit.kind == ONE and _has_majority_holder(unit.anchor, register, settings))
+    """Stars of units that no earlier single holder controls, holders above others first."""
+    place = {holder: number for number, holder in enumerate(from_the_top(register))}
     covered: set[str] = set()
-    for unit in rest:
+    for unit in sorted(units, key=lambda unit: (unit.kind != ONE, place.get(unit.anchor, 0))):
         if unit.kind == ONE and unit.anchor in covered:
             continue
         star = _star(unit, register, settings)
@@ -240,11 +248,6 @@ def _top_stars(units: Iterable[Unit], register: Register, settings: GroupSetting
         if unit.kind == ONE and not is_non_linking(unit.anchor, register, settings):
             covered.update(star.steps)
         yield star
-
-
-def _has_majority_holder(company: str, register: Register, settings: GroupSettings) -> bool:
-    total = register.total.get(company, 0)
-    return any(settings.passes(votes, total) for votes in register.votes_of.get(company, {}).values())
 
 
 def _ultimate_controllers(stars: Iterable[Star]) -> dict[str, str]:
@@ -398,6 +401,8 @@ def _in_law_candidates(
     for anchor in anchors:
         near = family_of(anchor, tree, settings)
         in_laws = tree.in_laws(anchor, near, **generations)
+        if not in_laws:
+            continue
         own = controlled_by({anchor, *near}, register, settings)
         for relative, kin in sorted(in_laws.items()):
             wider = controlled_by({anchor, *near, relative}, register, settings)

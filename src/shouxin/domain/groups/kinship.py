@@ -46,13 +46,7 @@ class FamilyTree:
                 spouses[link.a].append(link.b)
                 spouses[link.b].append(link.a)
         involved = {person for link in register.kin for person in (link.a, link.b)}
-        dead = frozenset(
-            person
-            for person in involved
-            if (entity := register.entities.get(person)) is not None
-            and entity.died_date is not None
-            and entity.died_date <= register.day
-        )
+        dead = frozenset(person for person in involved if register.is_dead(person))
         return cls(_frozen(parents), _frozen(children), _frozen(spouses), dead)
 
     def near_relatives(
