@@ -23,6 +23,7 @@ _COMMANDS: dict[str, str] = {
     "identify": "shouxin.groups.commands:identify",
     "check-proofs": "shouxin.groups.commands:check_proofs",
     "what-if": "shouxin.groups.commands:what_if",
+    "bench": "shouxin.bench.commands:bench",
 }
 
 

@@ -22,6 +22,7 @@ from shouxin.domain.proof_check import ProofChecker, ProofError, ProofRules
 from shouxin.groups.policy_settings import settings_from
 from shouxin.intake.errors import BadInputError
 from shouxin.intake.evidence_files import EvidenceError, read_csv, read_evidence
+from shouxin.intake.parquet_marker import is_parquet
 from shouxin.policy import load_book
 
 CONTROL_HEADER = ("unit", "unit_kind", "anchor", "company")
@@ -83,8 +84,14 @@ def _common(command: Any) -> Any:
 def identify(source: Path, as_of: dt.date, control: str, out: Path | None, as_json: bool, **options: Any) -> None:
     """Find the group customers in the evidence tables of DIR, with a proof of each membership.
 
-    Writes control.csv, groups.csv, proofs.jsonl and findings.csv to --out. Needs no database.
+    Writes control.csv, groups.csv, proofs.jsonl and findings.csv to --out. Needs no database. When DIR holds
+    holdings.parquet, the engine on arrays is used: ultimate controllers only, and the result is Parquet too.
     """
+    if is_parquet(source):
+        from shouxin.groups.array_commands import identify_parquet
+
+        identify_parquet(source, as_of=as_of, out=out, as_json=as_json, options=options)
+        return
     evidence, settings, anchors = _prepare(source, as_of, options, as_json=as_json)
     is_ultimate = control == "ultimate"
     found = run(evidence, as_of=as_of, settings=settings, anchors=anchors, only_ultimate=is_ultimate)
@@ -104,6 +111,11 @@ def identify(source: Path, as_of: dt.date, control: str, out: Path | None, as_js
 @click.option("--evidence", type=click.Path(exists=True, path_type=Path), help="The evidence, when it is not in DIR.")
 def check_proofs(folder: Path, evidence: Path | None) -> None:
     """Replay every proof in DIR (written by identify --out) with a checker that shares nothing with the engine."""
+    if (folder / "proofs.parquet").is_file():
+        from shouxin.groups.array_commands import check_parquet
+
+        click.echo(f"{check_parquet(folder, evidence):,} proofs hold")
+        return
     try:
         about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         lines = (folder / "proofs.jsonl").read_text(encoding="utf-8").splitlines()
@@ -205,6 +217,11 @@ def _prepare(
         f"{len(evidence.entities):,} entities, {len(evidence.holdings):,} holdings read"
         + (f", {skipped} bad rows skipped" if skipped else "")
     )
+    return _with_customers(evidence), settings_of(as_of, options), _anchors(options["anchors"], evidence)
+
+
+def settings_of(as_of: dt.date, options: Mapping[str, Any]) -> GroupSettings:
+    """The settings of the policy of a day, with what the options of the command replace."""
     settings = settings_from(load_book(), as_of)
     if options["control_over"] is not None:
         settings = replace(settings, control_percent=options["control_over"])
@@ -214,7 +231,7 @@ def _prepare(
         settings = replace(settings, in_laws_are_members=options["in_laws"] == "member")
     if options["non_linking"] == "none":
         settings = replace(settings, non_linking_natures=(), non_linking_names=())
-    return _with_customers(evidence), settings, _anchors(options["anchors"], evidence)
+    return settings
 
 
 def _with_customers(evidence: Evidence) -> Evidence:
@@ -231,6 +248,16 @@ def _with_customers(evidence: Evidence) -> Evidence:
 def _anchors(file: Path | None, evidence: Evidence) -> list[str] | None:
     if file is None:
         return None
+    persons = persons_in(file)
+    people = {entity.id for entity in evidence.entities.values() if entity.kind is EntityKind.PERSON}
+    unknown = [person for person in persons if person not in people]
+    if unknown:
+        raise BadInputError(f"{file.name}: 编号 {'、'.join(unknown[:10])} 不是 entities 中的个人")
+    return sorted(set(persons))
+
+
+def persons_in(file: Path) -> list[str]:
+    """The column ``person`` of an anchors file."""
     try:
         raw = read_csv(file)
     except EvidenceError as error:
@@ -238,12 +265,7 @@ def _anchors(file: Path | None, evidence: Evidence) -> list[str] | None:
     if "person" not in raw.header:
         raise BadInputError(f"{file.name}: 缺少列 person")
     place = raw.header.index("person")
-    persons = [cells[place].strip() for _line, cells in raw.rows if len(cells) > place]
-    people = {entity.id for entity in evidence.entities.values() if entity.kind is EntityKind.PERSON}
-    unknown = [person for person in persons if person not in people]
-    if unknown:
-        raise BadInputError(f"{file.name}: 编号 {'、'.join(unknown[:10])} 不是 entities 中的个人")
-    return sorted(set(persons))
+    return [cells[place].strip() for _line, cells in raw.rows if len(cells) > place]
 
 
 def _apply(evidence: Evidence, change: str) -> Evidence:

@@ -11,7 +11,9 @@ from shouxin.intake import ashare as ashare_tables
 from shouxin.intake import bods as bods_statements
 from shouxin.intake import gedcom as gedcom_tree
 from shouxin.intake.errors import BadInputError
+from shouxin.intake.evidence_files import EvidenceError, read_evidence
 from shouxin.intake.evidence_out import Rows, write_tables
+from shouxin.intake.parquet_files import write_evidence
 
 _OUT = click.argument("out", metavar="OUT", type=click.Path(file_okay=False, path_type=Path))
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
@@ -19,7 +21,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON document 
 
 @click.group()
 def convert() -> None:
-    """Write evidence tables (CSV) from public data in another form."""
+    """Write evidence tables (CSV) from public data in another form, or as Parquet for big registers."""
 
 
 @convert.command()
@@ -79,3 +81,22 @@ def _finish(tables: Mapping[str, Rows], left_out: Counter[str], out: Path, as_js
         click.echo(json.dumps(document, ensure_ascii=False, indent=1))
     else:
         click.echo(str(out))
+
+
+@convert.command()
+@click.argument("source", metavar="SRC", type=click.Path(exists=True, path_type=Path))
+@_OUT
+@_JSON
+def parquet(source: Path, out: Path, as_json: bool) -> None:
+    """Evidence tables of SRC (CSV files or a workbook), checked row by row, as Parquet for big registers."""
+    try:
+        evidence, _ = read_evidence(source)
+    except EvidenceError as error:
+        click.echo("\n".join(map(str, error.errors)), err=True)
+        raise BadInputError(f"{len(error.errors)} 处有误，没有写出任何内容。改正后重试。") from error
+    counts = dict(write_evidence(evidence, out))
+    if as_json:
+        click.echo(json.dumps(counts, ensure_ascii=False))
+    else:
+        for name, count in counts.items():
+            click.echo(f"{name}: {count:,}")

@@ -1,0 +1,1 @@
+"""``shouxin bench``: figures beside their peers, measured in the same run."""
