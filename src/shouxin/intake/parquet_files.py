@@ -203,8 +203,8 @@ def _entities(
     if np.unique(at).size < at.size:
         raise BadInputError("entities.parquet: 有重复的编号 [ID_DUPLICATE]")
     unknown = np.zeros(n, np.bool_)
-    for column in numbers.values():
-        unknown[column] = True
+    for mentioned in numbers.values():
+        unknown[mentioned] = True
     unknown[at] = False
     if unknown.any():
         raise BadInputError(f"{int(unknown.sum())} 个编号不在 entities.parquet 中 [ID_UNKNOWN]")
