@@ -37,6 +37,11 @@ def quarter_end_before(day: dt.date) -> dt.date:
     return first_of_quarter - dt.timedelta(days=1)
 
 
+def quarter_end_on_or_before(day: dt.date) -> dt.date:
+    """The last quarter end that has come: 30 June on 30 June itself, whose figures are those of the day's end."""
+    return quarter_end_before(day + dt.timedelta(days=1))
+
+
 def year_end_on_or_before(day: dt.date) -> dt.date:
     """The last 31 December that is not after a day."""
     return day if (day.month, day.day) == (12, 31) else dt.date(day.year - 1, 12, 31)

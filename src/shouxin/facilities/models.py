@@ -134,3 +134,27 @@ class GroupLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.group} {self.valid_from}"
+
+
+class LeadDecision(models.Model):
+    """Which branch leads a group and why: the ranking at a quarter end, or the president's meeting (JS-07 … JS-10).
+
+    It stands from the day it was started until the next one is started (A-09); what happens to the stock in between
+    does not change it.
+    """
+
+    group = models.ForeignKey(CustomerGroup, models.PROTECT, related_name="lead_decisions")
+    branch = models.ForeignKey(OrgUnit, models.PROTECT, related_name="+", verbose_name="牵头行")
+    quarter_end_date = models.DateField("排名基准日")
+    ranking = models.JSONField("排名", default=list)
+    reason = models.CharField("理由", max_length=200)
+    minutes_number = models.CharField("行长办公会纪要", max_length=80, blank=True)
+    started_date = models.DateField("发起日")
+    decided_by = models.ForeignKey(Staff, models.PROTECT, related_name="+")
+    decided_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["-started_date", "-id"]
+
+    def __str__(self) -> str:
+        return f"{self.group} → {self.branch}"

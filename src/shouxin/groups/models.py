@@ -206,6 +206,8 @@ class Candidate(models.Model):
     anchor = models.ForeignKey(Party, models.PROTECT, null=True, related_name="+")
     status = models.CharField("状态", max_length=12, choices=Status.choices, default=Status.PROPOSED)
     group = models.ForeignKey(CustomerGroup, models.PROTECT, null=True, blank=True, related_name="candidates")
+    updates = models.ForeignKey(CustomerGroup, models.PROTECT, null=True, blank=True, related_name="proposals")
+    version = models.PositiveIntegerField("提案版本", default=1)
     reason = models.TextField("意见", blank=True)
     decided_by = models.ForeignKey(Staff, models.PROTECT, null=True, blank=True, related_name="+")
     decided_at = models.DateTimeField(null=True, blank=True)
@@ -259,6 +261,77 @@ class MergeTask(models.Model):
 
     def __str__(self) -> str:
         return f"合并认定 {self.first.label}/{self.second.label}"
+
+
+class GroupChange(models.Model):
+    """What one 认定 officer proposes about a group and another decides: the whole target membership, frozen."""
+
+    class Kind(models.TextChoices):
+        CONFIRM = "confirm", "认定集团"
+        UPDATE = "update", "按新提案更新"
+        ADD = "add", "纳入成员（四）"
+        EXCLUDE = "exclude", "剔除成员"
+        MERGE = "merge", "合并为一个集团"
+        SEPARATE = "separate", "分别认定"
+        CLOSE = "close", "撤销集团"
+
+    class Status(models.TextChoices):
+        PROPOSED = "proposed", "待认定"
+        APPROVED = "approved", "已认定"
+        REFUSED = "refused", "不予认定"
+        WITHDRAWN = "withdrawn", "已撤回"
+
+    kind = models.CharField("事项", max_length=10, choices=Kind.choices)
+    group = models.ForeignKey(CustomerGroup, models.PROTECT, null=True, blank=True, related_name="changes")
+    candidate = models.ForeignKey(Candidate, models.PROTECT, null=True, blank=True, related_name="changes")
+    task = models.ForeignKey(MergeTask, models.PROTECT, null=True, blank=True, related_name="changes")
+    name = models.CharField("集团名称", max_length=120, blank=True)
+    responsible = models.ForeignKey(Staff, models.PROTECT, null=True, blank=True, related_name="+")
+    members = models.JSONField("成员", default=list)
+    reason = models.TextField("理由")
+    evidence = models.TextField("证据", blank=True)
+    status = models.CharField("状态", max_length=10, choices=Status.choices, default=Status.PROPOSED)
+    proposed_by = models.ForeignKey(Staff, models.PROTECT, related_name="+", verbose_name="提议人")
+    proposed_at = models.DateTimeField(auto_now_add=True)
+    decided_by = models.ForeignKey(Staff, models.PROTECT, null=True, blank=True, related_name="+")
+    decided_at = models.DateTimeField(null=True, blank=True)
+    decision = models.TextField("认定意见", blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(decided_by__isnull=True) | Q(status="withdrawn") | ~Q(proposed_by=F("decided_by")),
+                name="group_change_four_eyes",
+            ),
+            models.UniqueConstraint(fields=["group"], condition=Q(status="proposed"), name="one_open_change_per_group"),
+            models.UniqueConstraint(
+                fields=["candidate"], condition=Q(status="proposed"), name="one_open_change_per_candidate"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} #{self.pk}"
+
+
+class GroupVersion(models.Model):
+    """The membership of a group as one decision left it: v1, v2, … never changed afterwards."""
+
+    group = models.ForeignKey(CustomerGroup, models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField("版本")
+    change = models.OneToOneField(GroupChange, models.PROTECT, null=True, blank=True, related_name="version")
+    members = models.JSONField("成员", default=list)
+    valid_from = models.DateField("自")
+    recorded_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["group", "number"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["group", "number"], name="group_version_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.group} v{self.number}"
 
 
 class Membership(models.Model):

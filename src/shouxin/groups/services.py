@@ -10,34 +10,27 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict
 
 from django.db import transaction
-from django.utils import timezone
-from psycopg.types.range import DateRange, TimestamptzRange
 
 from shouxin.audit import services as audit
-from shouxin.bank.models import OrgUnit, RoleAssignment, Staff
-from shouxin.bank.scope import roles_of
+from shouxin.bank.models import OrgUnit, Staff
 from shouxin.domain import groups as engine
 from shouxin.domain.evidence import Evidence, Register
 from shouxin.domain.groups.determination import FAMILY, Group, Star
 from shouxin.domain.groups.sentences import sentence
 from shouxin.domain.parameters import PolicyBook
+from shouxin.groups import judgement
 from shouxin.groups.engine import read_evidence
 from shouxin.groups.models import (
     Candidate,
     CandidateMember,
     CustomerGroup,
     Determination,
-    Membership,
     MergeTask,
 )
 from shouxin.groups.policy_settings import settings_from
 from shouxin.groups.selectors import memberships_on
 from shouxin.parties.models import Customer
 from shouxin.policy import load_book
-
-
-class DecisionError(Exception):
-    """A decision that may not be taken so; the text says why and by whom it may."""
 
 
 @transaction.atomic
@@ -79,7 +72,8 @@ def run_determination(
         ],
     )
     confirmed = _confirmed_sets(as_of)
-    candidates = {group.label: _store_candidate(run, group, found, confirmed) for group in found.groups}
+    matches = _matches(found.groups, confirmed)
+    candidates = {group.label: _store_candidate(run, group, found, matches.get(group.label)) for group in found.groups}
     MergeTask.objects.bulk_create(
         MergeTask(
             determination=run,
@@ -122,111 +116,73 @@ def confirm_candidate(
     business_date: dt.date,
     lead_unit: OrgUnit | None = None,
 ) -> CustomerGroup:
-    """Make a proposal a group customer with a named responsible person (BR-11), valid from today on.
+    """Propose and confirm at once, where both officers sit at one table; the same checks as in two steps.
 
     Raises:
         DecisionError: not two people of the 认定 role at head office, no reason, already decided, or a member
             belongs to another confirmed group.
     """
-    _require_two_officers(actor, proposer, business_date)
-    if not reason.strip():
-        raise DecisionError("请填写认定意见。")
-    candidate = Candidate.objects.select_for_update().get(pk=candidate.pk)
-    if candidate.status != Candidate.Status.PROPOSED:
-        raise DecisionError(f"该提案为“{candidate.get_status_display()}”，不能再认定。")
-    members = list(
-        candidate.members.filter(is_customer=True, party__customer__isnull=False).select_related("party__customer")
-    )
-    customers = [member.party.customer for member in members]
-    taken = (
-        memberships_on(business_date).filter(customer__in=customers).select_related("customer__party", "group").first()
-    )
-    if taken is not None:
-        raise DecisionError(f"{taken.customer} 已是集团 {taken.group.name} 的成员，请先处理合并认定。")
-    group = CustomerGroup.objects.create(
-        number=f"JT-{CustomerGroup.objects.count() + 1:05d}", name=name, responsible=responsible, lead_unit=lead_unit
-    )
-    now = timezone.now()
-    Membership.objects.bulk_create(
-        Membership(
-            group=group,
-            customer=member.party.customer,
-            basis=member.basis,
-            evidence=member.proof,
-            candidate=candidate,
-            valid=DateRange(business_date, None),
-            recorded=TimestamptzRange(now, None),
-            proposed_by=proposer,
-            confirmed_by=actor,
-        )
-        for member in members
-    )
-    Candidate.objects.filter(pk=candidate.pk).update(
-        status=Candidate.Status.CONFIRMED, group=group, reason=reason, decided_by=actor, decided_at=now
-    )
-    audit.record(
-        actor=actor,
-        action="groups.candidate.confirmed",
-        subject=("group", group.pk),
-        summary=f"认定集团客户 {group.name}：{len(members)} 家成员，负责人 {responsible.name}。{reason}",
+    change = judgement.propose_confirmation(
+        actor=proposer, candidate=candidate, name=name, responsible=responsible, reason=reason,
         business_date=business_date,
-        details={"candidate": candidate.pk, "proposed_by": proposer.username},
+    )  # fmt: skip
+    change = judgement.decide(
+        actor=actor, change=change, is_approved=True, decision=reason, business_date=business_date
     )
-    return group
-
-
-@transaction.atomic
-def decide_merge_task(
-    *, actor: Staff, proposer: Staff, task: MergeTask, decision: str, business_date: dt.date
-) -> MergeTask:
-    """Record what two overlapping proposals are judged to be. Raises DecisionError as for a confirmation."""
-    _require_two_officers(actor, proposer, business_date)
-    if not decision.strip():
-        raise DecisionError("请填写合并认定的决定和理由。")
-    task = MergeTask.objects.select_for_update().get(pk=task.pk)
-    if task.status != MergeTask.Status.OPEN:
-        raise DecisionError(f"该任务为“{task.get_status_display()}”，不能再认定。")
-    task.status = MergeTask.Status.DECIDED
-    task.decision = decision
-    task.decided_by = actor
-    task.decided_at = timezone.now()
-    task.save(update_fields=["status", "decision", "decided_by", "decided_at"])
-    audit.record(
-        actor=actor,
-        action="groups.merge_task.decided",
-        subject=("determination", task.determination_id),
-        summary=f"合并认定 {task.first.label}/{task.second.label}：{decision}",
-        business_date=business_date,
-        details={"proposed_by": proposer.username},
-    )
-    return task
-
-
-def _require_two_officers(actor: Staff, proposer: Staff, as_of: dt.date) -> None:
-    for person in (actor, proposer):
-        is_officer = RoleAssignment.Role.IDENTIFICATION_OFFICER in roles_of(person, as_of=as_of)
-        if not is_officer or not person.unit.is_head_office:
-            raise DecisionError(f"{person.name} 没有总行集团认定权限，集团范围由总行认定岗确定（UC-13）。")
-    if actor.pk == proposer.pk:
-        raise DecisionError("提议人与认定人不能是同一人（四眼原则），请由另一位认定岗办理。")
+    assert change.group is not None  # noqa: S101 - an approved confirmation has its group
+    if lead_unit is not None:
+        CustomerGroup.objects.filter(pk=change.group.pk).update(lead_unit=lead_unit)
+        change.group.lead_unit = lead_unit
+    return change.group
 
 
 def _confirmed_sets(as_of: dt.date) -> dict[frozenset[int], CustomerGroup]:
-    """Confirmed groups of a day by their members' party numbers, so that an unchanged one needs no new decision."""
+    """Confirmed groups of a day by the parties that evidence alone would give them, so that an unchanged one needs no
+    new decision: without members added under (四), with those that people left out.
+    """
     members: dict[CustomerGroup, set[int]] = {}
     for membership in memberships_on(as_of).select_related("group", "customer"):
-        members.setdefault(membership.group, set()).add(membership.customer.party_id)
+        parties = members.setdefault(membership.group, set())
+        if membership.basis != judgement.OTHER_RELATION:
+            parties.add(membership.customer.party_id)
+    for group, parties in members.items():
+        left_out = Customer.objects.filter(pk__in=judgement.excluded_from(group))
+        parties.update(left_out.values_list("party_id", flat=True))
     return {frozenset(parties): group for group, parties in members.items()}
+
+
+def _matches(
+    groups: Collection[Group], confirmed: Mapping[frozenset[int], CustomerGroup]
+) -> dict[str, tuple[CustomerGroup, bool]]:
+    """For each proposal that stands for a confirmed group: (the group, whether it is unchanged), by label.
+
+    A group found unchanged has its proposal; any other is updated by the proposal with most of its members, if that is
+    more than half of them (BR-03).
+    """
+    parties = {group.label: frozenset(map(int, group.customers)) for group in groups}
+    found = {label: (confirmed[members], True) for label, members in parties.items() if members in confirmed}
+    settled = {group.pk for group, _ in found.values()}
+    for members, known in confirmed.items():
+        if known.pk in settled:
+            continue
+        shares = [(len(own & members), label) for label, own in parties.items() if label not in found]
+        shared, label = max(shares, key=lambda row: (row[0], row[1]), default=(0, ""))
+        if 2 * shared > len(members):
+            found[label] = known, False
+    return found
 
 
 def _store_candidate(
     run: Determination,
     group: Group,
     found: engine.Determination,
-    confirmed: Mapping[frozenset[int], CustomerGroup],
+    match: tuple[CustomerGroup, bool] | None,
 ) -> Candidate:
+    """Keep a proposal. One that stands for a changed confirmed group proposes that group's next version (BR-03)."""
     star = group.star
-    known = confirmed.get(frozenset(map(int, group.customers)))
+    known = match[0] if match and match[1] else None
+    updates = match[0] if match and not match[1] else None
+    last = updates.versions.order_by("-number").first() if updates else None
     candidate = Candidate.objects.create(
         determination=run,
         label=group.label,
@@ -234,6 +190,8 @@ def _store_candidate(
         anchor_id=int(star.unit.anchor) if star.unit.kind != "concert" else None,
         status=Candidate.Status.CONFIRMED if known else Candidate.Status.PROPOSED,
         group=known,
+        updates=updates,
+        version=(last.number if last else 0) + 1,
     )
     CandidateMember.objects.bulk_create(
         CandidateMember(

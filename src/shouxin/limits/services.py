@@ -182,10 +182,15 @@ def ensure_customer_node(customer: Customer) -> Node:
     node = Node.objects.filter(customer=customer, kind=Node.Kind.CUSTOMER).first()
     if node is not None:
         return node
-    alone = Node.objects.create(kind=Node.Kind.GROUP, name=f"{customer.party.name}（单一客户）", article="CB-08")
+    alone = create_own_group_node(customer)
     return Node.objects.create(
         kind=Node.Kind.CUSTOMER, parent=alone, customer=customer, name=customer.party.name, article="BR-12"
     )
+
+
+def create_own_group_node(customer: Customer) -> Node:
+    """A group of one, for a customer in no group."""
+    return Node.objects.create(kind=Node.Kind.GROUP, name=f"{customer.party.name}（单一客户）", article="CB-08")
 
 
 def ensure_product_node(customer: Customer, *, product: str, name: str) -> Node:

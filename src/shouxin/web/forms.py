@@ -9,7 +9,7 @@ from django import forms
 from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 
-from shouxin.bank.models import Staff
+from shouxin.bank.models import OrgUnit, Staff
 from shouxin.domain.identifiers import (
     IdentifierError,
     check_credit_code,
@@ -162,10 +162,75 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(label=_("原因"), max_length=200)
 
 
+class StaffChoice(forms.ModelChoiceField[Staff]):
+    def label_from_instance(self, obj: Any) -> str:
+        person: Staff = obj
+        return f"{person.name} · {person.unit.name}"
+
+
+def _active_staff() -> Any:
+    return Staff.objects.filter(is_active=True).select_related("unit")
+
+
 class ConfirmForm(forms.Form):
-    """Confirm a proposal as a group: the second officer signs in and names the first."""
+    """Propose a candidate as a group; another officer decides."""
 
     name = forms.CharField(label=_("集团名称"), max_length=120)
-    proposer = forms.ModelChoiceField(label=_("提议人（另一位认定岗）"), queryset=Staff.objects.none())
-    responsible = forms.ModelChoiceField(label=_("负责人"), queryset=Staff.objects.none())
-    reason = forms.CharField(label=_("认定意见"), widget=forms.Textarea(attrs={"rows": 3}))
+    responsible = StaffChoice(label=_("负责人"), queryset=_active_staff(), required=False)
+    reason = forms.CharField(label=_("认定理由"), widget=forms.Textarea(attrs={"rows": 3}))
+
+
+class MergeForm(forms.Form):
+    """Propose what two overlapping proposals are."""
+
+    choice = forms.ChoiceField(
+        label=_("认定为"),
+        choices=[
+            ("merge", _("一个集团：合并")),
+            ("first", _("两个集团：共有成员归左边")),
+            ("second", _("两个集团：共有成员归右边")),
+        ],
+        widget=forms.RadioSelect,
+    )
+    name = forms.CharField(label=_("合并后的集团名称"), max_length=120, required=False)
+    responsible = StaffChoice(label=_("负责人"), queryset=_active_staff(), required=False)
+    reason = forms.CharField(label=_("理由"), widget=forms.Textarea(attrs={"rows": 3}))
+
+
+class AdditionForm(forms.Form):
+    """Add a member under (四): reason and evidence are needed (UC-12)."""
+
+    customer = forms.CharField(label=_("客户号或名称"), max_length=120)
+    reason = forms.CharField(label=_("关联关系与理由"), widget=forms.Textarea(attrs={"rows": 2}))
+    evidence = forms.CharField(label=_("证据"), widget=forms.Textarea(attrs={"rows": 2}))
+
+
+class ExclusionForm(forms.Form):
+    customer = forms.ChoiceField(label=_("成员"))
+    reason = forms.CharField(label=_("理由"), widget=forms.Textarea(attrs={"rows": 2}))
+
+
+class DecisionForm(forms.Form):
+    decision = forms.CharField(label=_("认定意见"), widget=forms.Textarea(attrs={"rows": 3}))
+
+
+class ResponsibleForm(forms.Form):
+    responsible = StaffChoice(label=_("负责人"), queryset=_active_staff())
+
+
+class LeadForm(forms.Form):
+    """By the ranking when no branch is named; else as the president's meeting decided (JS-08)."""
+
+    branch = forms.ModelChoiceField(
+        label=_("行长办公会指定"), queryset=OrgUnit.objects.filter(is_active=True), required=False,
+        empty_label=_("（按排名）"),
+    )  # fmt: skip
+    minutes_number = forms.CharField(label=_("会议纪要编号"), max_length=80, required=False)
+
+
+class WhatIfForm(forms.Form):
+    """One supposed change of a holding."""
+
+    holder = forms.CharField(label=_("股东"), max_length=120)
+    company = forms.CharField(label=_("被投资企业"), max_length=120)
+    percent = forms.DecimalField(label=_("持股比例（%）"), min_value=0, max_value=100, decimal_places=6, max_digits=9)

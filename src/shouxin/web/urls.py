@@ -2,7 +2,17 @@
 
 from django.urls import include, path
 
-from shouxin.web.views import bank, customers, drawings, groups, parameters, search, session, workbench
+from shouxin.web.views import (
+    bank,
+    customers,
+    drawings,
+    group_decisions,
+    groups,
+    parameters,
+    search,
+    session,
+    workbench,
+)
 
 urlpatterns = [
     path("healthz", session.health, name="healthz"),
@@ -28,7 +38,15 @@ urlpatterns = [
     path("groups/identify/", groups.identify, name="group_identify"),
     path("groups/proposals/<int:pk>/", groups.show_candidate, name="candidate_detail"),
     path("groups/tasks/<int:pk>/", groups.show_task, name="merge_task"),
+    path("groups/what-if/", groups.what_if, name="what_if"),
+    path("groups/changes/<int:pk>/", group_decisions.show_change, name="group_change"),
+    path("groups/changes/<int:pk>/withdraw/", group_decisions.withdraw_change, name="group_change_withdraw"),
     path("groups/<str:number>/", groups.show, name="group_detail"),
+    path("groups/<str:number>/members/", group_decisions.change_members, name="group_members"),
+    path("groups/<str:number>/versions/", group_decisions.show_versions, name="group_versions"),
+    path("groups/<str:number>/responsible/", group_decisions.name_responsible, name="group_responsible"),
+    path("groups/<str:number>/lead/", group_decisions.show_lead, name="group_lead"),
+    path("groups/<str:number>/print/", group_decisions.print_family, name="group_print"),
     path("parameters/", parameters.show_list, name="parameter_list"),
     path("parameters/<str:key>/", parameters.show, name="parameter_detail"),
     path("products/", parameters.show_products, name="product_list"),

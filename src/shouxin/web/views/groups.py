@@ -1,5 +1,6 @@
 """Group customers: the list, a group with its proofs and limits, and what people decide."""
 
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import messages
@@ -10,18 +11,22 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from shouxin.audit import selectors as audit
-from shouxin.bank.models import RoleAssignment, Staff
 from shouxin.domain.money import format_wan
+from shouxin.facilities.lead import find_lead
 from shouxin.facilities.models import GroupLine
 from shouxin.facilities.rules import judge_group_total
-from shouxin.groups import services
-from shouxin.groups.models import Candidate, CandidateMember, CustomerGroup, MergeTask
+from shouxin.groups import judgement, services
+from shouxin.groups.models import Candidate, CandidateMember, CustomerGroup, GroupChange, MergeTask
 from shouxin.groups.selectors import find_latest_determination, list_members, list_open_merge_tasks
-from shouxin.reporting import selectors
+from shouxin.parties.models import Party
+from shouxin.reporting import group_pages, selectors
 from shouxin.web.access import Role, Visit, page
 from shouxin.web.charts import donut_chart, percent
-from shouxin.web.forms import ConfirmForm, ReasonForm
+from shouxin.web.forms import ConfirmForm, MergeForm, ResponsibleForm
 from shouxin.web.templatetags.shouxin_format import moment
+
+Proofs = list[tuple[Party, str, list[dict[str, object]]]]
+SUPPOSITIONS_MAX = 20
 
 
 @page()
@@ -30,7 +35,7 @@ def show_list(request: HttpRequest, visit: Visit) -> HttpResponse:
     text = request.GET.get("q", "").strip()
     if text:
         rows = [row for row in rows if text in row.name or text in row.label]
-    actions = []
+    actions: list[dict[str, Any]] = [{"label": _("假设分析"), "url": reverse("what_if"), "icon": "route"}]
     if visit.has(Role.IDENTIFICATION_OFFICER):
         actions.append({"label": _("重新识别"), "url": reverse("group_identify"), "icon": "refresh", "post": True})
     return render(
@@ -74,10 +79,11 @@ def show(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
     group = get_object_or_404(CustomerGroup.objects.select_related("responsible", "lead_unit"), number=number)
     row = _row(visit, is_confirmed=True, pk=group.pk)
     members = list_members(group, as_of=visit.as_of).select_related("candidate")
+    proofs = [(m.customer.party, m.basis, m.evidence) for m in members]
     shown = selectors.group_page(
         row=row,
         anchors={m.candidate.anchor_id for m in members if m.candidate},
-        proofs=[(m.customer.party, m.basis, m.evidence) for m in members],
+        proofs=_recomputed(proofs, visit) if visit.is_past else proofs,
         scope=visit.scope,
         as_of=visit.as_of,
     )
@@ -93,12 +99,89 @@ def show(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
         ],
         "line": line,
         "group": group,
+        "pending": group.changes.filter(status=GroupChange.Status.PROPOSED).first(),
+        "proposals": group.proposals.filter(status=Candidate.Status.PROPOSED),
+        "versions": group.versions.order_by("-number"),
+        "lead": find_lead(group, as_of=visit.as_of),
+        "may_judge": visit.has(Role.IDENTIFICATION_OFFICER),
+        "responsible_form": ResponsibleForm(initial={"responsible": group.responsible_id}),
+        "top_share_text": percent(_top_share(shown)),
+        "recomputed": visit.is_past,
+        "actions": _actions(group, visit),
         "events": [
             {"title": entry.summary, "line": f"{entry.actor_name} · {moment(entry.recorded_at)}"}
             for entry in audit.list_entries(subject=("group", group.pk), limit=10)
         ],
     }
     return render(request, "pages/group_detail.html", context)
+
+
+def _recomputed(proofs: Proofs, visit: Visit) -> Proofs:
+    """The same members with the proof that the evidence of the day in view gives; (四) stays what people stated."""
+    found = group_pages.proofs_on([party.pk for party, _basis, _steps in proofs], as_of=visit.as_of)
+    rows: Proofs = []
+    for party, basis, steps in proofs:
+        proof = found[party.pk]
+        if basis == judgement.OTHER_RELATION:
+            rows.append((party, basis, steps))
+        elif proof.sentences:
+            rows.append((party, proof.basis, [{"sentence": text} for text in proof.sentences]))
+        else:
+            text = _("%(day)s 的证据不能证明 %(name)s 属于本集团。") % {"day": visit.as_of, "name": party.name}
+            rows.append((party, basis, [{"sentence": text}]))
+    return rows
+
+
+def _top_share(shown: selectors.GroupPage) -> Decimal | None:
+    """The largest member's part of the group's exposure (UC-02)."""
+    total = shown.row.exposure_fen
+    largest = max((member.totals.control_use_fen for member in shown.members), default=0)
+    return Decimal(largest) * 100 / total if total else None
+
+
+def _actions(group: CustomerGroup, visit: Visit) -> list[dict[str, Any]]:
+    actions: list[dict[str, Any]] = [
+        {"label": _("集团家谱"), "url": f"{reverse('group_print', args=[group.number])}?as_of={visit.as_of}",
+         "icon": "printer"},
+    ]  # fmt: skip
+    if visit.has(Role.IDENTIFICATION_OFFICER):
+        actions.append({"label": _("成员变更"), "url": reverse("group_members", args=[group.number]), "icon": "users"})
+    return actions
+
+
+@page()
+def what_if(request: HttpRequest, visit: Visit) -> HttpResponse:
+    """Suppose other holdings and see groups, exposures and limits before and after; nothing is saved."""
+    asked = list(
+        zip(request.GET.getlist("holder"), request.GET.getlist("company"), request.GET.getlist("percent"), strict=False)
+    )
+    rows = [tuple(cell.strip() for cell in row) for row in asked if any(cell.strip() for cell in row)]
+    suppositions, problems = [], []
+    for holder, company, share in rows[:SUPPOSITIONS_MAX]:
+        try:
+            suppositions.append(group_pages.find_supposition(holder, company, share, scope=visit.scope))
+        except group_pages.SuppositionError as error:
+            problems.append(str(error))
+    result = (
+        group_pages.what_if(suppositions, scope=visit.scope, as_of=visit.as_of)
+        if suppositions and not problems
+        else None
+    )
+    blank = [("", "", "")] * max(1, 3 - len(rows))
+    return render(
+        request,
+        "pages/what_if.html",
+        {
+            "rows": [*rows, *blank][:SUPPOSITIONS_MAX],
+            "problems": problems,
+            "result": result,
+            "sides": [(_("现在"), result.gone, "red"), (_("变化之后"), result.come, "green")] if result else [],
+            "names": group_pages.names_in_groups(scope=visit.scope, as_of=visit.as_of),
+            "crumbs": [{"url": reverse("group_list"), "label": _("集团客户")}],
+            "as_of": visit.as_of,
+        },
+        status=422 if problems else 200,
+    )
 
 
 @page()
@@ -118,15 +201,20 @@ def show_candidate(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
         scope=visit.scope,
         as_of=visit.as_of,
     )
-    may_confirm = visit.has(Role.IDENTIFICATION_OFFICER)
-    form = _confirm_form(request, visit, candidate) if may_confirm else None
+    pending = candidate.changes.filter(status=GroupChange.Status.PROPOSED).first()
+    may_propose = visit.has(Role.IDENTIFICATION_OFFICER) and pending is None
+    form = ConfirmForm(request.POST or None, initial=_suggested(candidate)) if may_propose else None
     if request.method == "POST" and form is not None and form.is_valid():
         try:
-            group = services.confirm_candidate(
-                actor=visit.actor, candidate=candidate, business_date=visit.business_date, **form.cleaned_data
+            change = judgement.propose_confirmation(
+                actor=visit.actor,
+                candidate=candidate,
+                left_out=_left_out(request, row),
+                business_date=visit.business_date,
+                **form.cleaned_data,
             )
-            return redirect("group_detail", number=group.number)
-        except services.DecisionError as error:
+            return redirect("group_change", pk=change.pk)
+        except judgement.DecisionError as error:
             form.add_error(None, str(error))
     context = _context(visit, shown) | {
         "title": f"{candidate.label} {candidate.name}",
@@ -138,16 +226,23 @@ def show_candidate(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
         ],
         "candidate": candidate,
         "confirm_form": form,
+        "pending": pending,
     }
     return render(request, "pages/group_detail.html", context, status=422 if request.method == "POST" else 200)
 
 
-def _confirm_form(request: HttpRequest, visit: Visit, candidate: Candidate) -> ConfirmForm:
-    form = ConfirmForm(request.POST or None, initial={"name": f"{candidate.name}集团"})
-    officers = RoleAssignment.objects.filter(role=Role.IDENTIFICATION_OFFICER, valid_to__isnull=True)
-    form.fields["proposer"].queryset = Staff.objects.filter(pk__in=officers.values("staff")).exclude(pk=visit.actor.pk)  # type: ignore[attr-defined]
-    form.fields["responsible"].queryset = Staff.objects.filter(is_active=True)  # type: ignore[attr-defined]
-    return form
+def _suggested(candidate: Candidate) -> dict[str, object]:
+    if candidate.updates is not None:
+        return {"name": candidate.updates.name, "responsible": candidate.updates.responsible_id}
+    return {"name": f"{candidate.name}集团"}
+
+
+def _left_out(request: HttpRequest, row: selectors.GroupRow) -> set[int]:
+    """Customers whose box was not ticked; a form without boxes leaves nobody out."""
+    if "with_members" not in request.POST:
+        return set()
+    kept = {int(text) for text in request.POST.getlist("member") if text.isdigit()}
+    return set(row.customer_ids) - kept
 
 
 def _level_badge(level: str) -> list[dict[str, str]]:
@@ -203,25 +298,17 @@ def show_task(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
     ]
     if not any(row for _candidate, row, _members in sides):
         raise Http404(_("没有这项任务，或不在您的数据范围内"))
-    may_decide = visit.has(Role.IDENTIFICATION_OFFICER) and task.status == MergeTask.Status.OPEN
-    form = ReasonForm(request.POST or None) if may_decide else None
-    if request.method == "POST" and form is not None:
-        proposer = Staff.objects.filter(pk=request.POST.get("proposer") or 0).first()
-        if proposer is None:
-            form.add_error(None, _("请选择提议人"))
-        elif form.is_valid():
-            try:
-                services.decide_merge_task(
-                    actor=visit.actor,
-                    proposer=proposer,
-                    task=task,
-                    decision=form.cleaned_data["reason"],
-                    business_date=visit.business_date,
-                )
-                return redirect("group_list")
-            except services.DecisionError as error:
-                form.add_error(None, str(error))
-    officers = RoleAssignment.objects.filter(role=Role.IDENTIFICATION_OFFICER, valid_to__isnull=True)
+    pending = task.changes.filter(status=GroupChange.Status.PROPOSED).first()
+    may_propose = visit.has(Role.IDENTIFICATION_OFFICER) and task.status == MergeTask.Status.OPEN and pending is None
+    form = MergeForm(request.POST or None) if may_propose else None
+    if request.method == "POST" and form is not None and form.is_valid():
+        try:
+            change = judgement.propose_merge_decision(
+                actor=visit.actor, task=task, business_date=visit.business_date, **form.cleaned_data
+            )
+            return redirect("group_change", pk=change.pk)
+        except judgement.DecisionError as error:
+            form.add_error(None, str(error))
     return render(
         request,
         "pages/merge_task.html",
@@ -231,7 +318,7 @@ def show_task(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
             "shared": [parties[pk] for pk in task.shared if pk in parties],
             "union_fen": _union_fen(sides, visit),
             "form": form,
-            "officers": Staff.objects.filter(pk__in=officers.values("staff")).exclude(pk=visit.actor.pk),
+            "pending": pending,
             "crumbs": [{"url": reverse("group_list"), "label": _("集团客户")}],
             "as_of": visit.as_of,
         },
