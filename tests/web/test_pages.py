@@ -63,7 +63,7 @@ NOT_OK = {
     # role holder: {page: status}; every other page answers 200
     "liujg": {"members": 403},
     "hewei": {"candidate": 404, "members": 403},  # none of its members is a customer of this branch
-    "zhoulp": {"customer": 404, "drawing_new": 404, "members": 403},  # another branch's manager, same group
+    "zhoulp": {"customer": 404, "drawing_new": 404, "members": 403, "what_if": 422},  # another branch, same group
     "maj": {"customer": 404, "drawing_new": 404, "members": 403, "what_if": 422, **dict.fromkeys(GROUP_PAGES, 404)},
     "wanghy": {"customer_add": 403, "drawing_new": 403, "members": 403},
     "fengxc": {"customer_add": 403, "drawing_new": 403, "members": 403},

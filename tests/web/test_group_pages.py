@@ -1,0 +1,169 @@
+"""Pages about groups: what-if, versions, another day's proofs, the family record, and the two steps of a decision."""
+
+import datetime as dt
+
+import pytest
+from django.urls import reverse
+
+from shouxin.audit.models import Entry
+from shouxin.groups.models import Candidate, CustomerGroup, GroupChange, Holding, Membership, MergeTask
+from shouxin.parties.models import Party
+from tests.demo import DAY, DemoBank
+from tests.web.test_pages import sign_in
+
+
+def stakes() -> list[tuple[int, int, int]]:
+    return list(Holding.objects.order_by("pk").values_list("holder_id", "company_id", "votes"))
+
+
+def test_what_if_shows_groups_exposures_and_limits_and_saves_nothing(demo_bank: DemoBank) -> None:
+    """张伟 would hold 51 % of D: it leaves the first group, which then uses 700 less."""
+    before = stakes()
+    d = demo_bank.customer("D")
+    page = sign_in(demo_bank.staff("wanghy")).get(
+        "/groups/what-if/", {"holder": ["张伟", "陈明"], "company": [d.number, d.party.name], "percent": ["51", "29"]}
+    )
+    result = page.context["result"]
+    assert page.status_code == 200
+    assert [group.exposure_fen // 1_000_000 for group in result.gone] == [6480]
+    assert [group.exposure_fen // 1_000_000 for group in result.come] == [5780]
+    assert f"{result.come[0].share:.2f}" == "11.56"
+    assert "统一额度 7,000.00 万元，可用 1,220.00 万元" in page.content.decode()
+    assert stakes() == before
+
+
+def test_what_if_shows_the_breach_of_a_larger_group(demo_bank: DemoBank) -> None:
+    """陈建国 would buy all of F: 6,480 + 800 of 50,000 is 14.56 %, above the line of 7,000 and the warn line."""
+    f = demo_bank.customer("F").party
+    sellers = list(Holding.objects.filter(company=f).values_list("holder__name", flat=True))
+    page = sign_in(demo_bank.staff("wanghy")).get(
+        "/groups/what-if/",
+        {
+            "holder": ["陈建国", *sellers],
+            "company": [f.name] * (1 + len(sellers)),
+            "percent": ["100", *["0"] * len(sellers)],
+        },
+    )
+    (group,) = page.context["result"].come
+    assert group.exposure_fen // 1_000_000 == 7280
+    assert "超出 280.00 万元" in group.line_text
+    assert [finding.severity for finding in group.findings] == ["warn"], "15.17 % of the quarter-end figure"
+
+
+@pytest.mark.parametrize(
+    ("holder", "company", "share", "words"),
+    [
+        ("没有此人", "KH", "20", "不在您能看到的"),
+        ("陈明", "陈芳", "20", "是个人"),
+        ("陈明", "明远贸易", "abc", "不是数字"),
+        ("陈明", "明远贸易", "100.5", "须在 0 与 100 之间"),
+        ("", "明远贸易", "20", "请填写股东"),
+    ],
+)
+def test_what_if_says_what_is_wrong(demo_bank: DemoBank, holder: str, company: str, share: str, words: str) -> None:
+    page = sign_in(demo_bank.staff("wanghy")).get(
+        "/groups/what-if/", {"holder": holder, "company": company, "percent": share}
+    )
+    assert page.status_code == 422
+    assert words in page.content.decode()
+
+
+def group_url(name: str = "group_detail") -> str:
+    return reverse(name, args=[CustomerGroup.objects.get(number="JT-00001").number])
+
+
+def test_proofs_of_another_day_are_computed_from_that_days_evidence(demo_bank: DemoBank) -> None:
+    Membership.objects.update(valid=(dt.date(2020, 1, 1), None))
+    d = Party.objects.get(source_id="D")
+    Holding.objects.filter(company=d, holder__name="陈明").update(valid_from=dt.date(2025, 3, 1))
+    client = sign_in(demo_bank.staff("wanghy"))
+    february = client.get(group_url(), {"as_of": "2025-02-01"}).content.decode()
+    assert "2025-02-01 的证据不能证明" in february
+    assert "重算" in february
+    april = client.get(group_url(), {"as_of": "2025-04-01"}).content.decode()
+    assert "不能证明" not in april
+    assert "陈明（儿子） 31%" in april
+
+
+@pytest.mark.clause("UC-02")
+def test_the_group_is_seen_as_one_portfolio(demo_bank: DemoBank) -> None:
+    """Sum, largest member's share, by product, by branch."""
+    page = sign_in(demo_bank.staff("wanghy")).get(group_url())
+    shown = page.context["page"]
+    assert shown.row.exposure_fen == 6_480 * 1_000_000
+    assert page.context["top_share_text"].startswith("30.86"), "B: 2,000 of 6,480"
+    assert sum(fen for _name, fen in shown.by_product) == shown.row.exposure_fen
+    assert {name for name, _fen in shown.by_branch} == {"城东支行", "城西支行", "营业部"}
+
+
+@pytest.mark.clause("UC-14")
+def test_a_branch_sees_its_own_member_and_the_groups_total_only(demo_bank: DemoBank) -> None:
+    client = sign_in(demo_bank.staff("zhoulp"))
+    page = client.get(group_url())
+    assert page.context["row"].exposure_fen == 6_480 * 1_000_000, "the total of the whole group"
+    own = {member.party.source_id for member in page.context["page"].members if member.is_in_view}
+    assert own
+    assert "D" not in own
+    assert client.get(reverse("customer_detail", args=[demo_bank.customer("D").number])).status_code == 404
+    assert client.post(group_url("group_responsible"), {"responsible": "1"}).status_code == 403, "read-only"
+
+
+def test_the_family_record_prints_kin_generation_path_and_proofs(demo_bank: DemoBank) -> None:
+    text = sign_in(demo_bank.staff("gaoyl")).get(group_url("group_print")).content.decode()
+    for words in ("直系 3 代", "旁系 2 代", "陈建国 → 陈明 → 陈小宇", "女婿", "候选", "认定岗签字", "陈明（儿子） 31%"):
+        assert words in text, words
+    assert "陈乐" not in text, "the fourth generation is no near relative"
+
+
+def test_two_officers_decide_on_the_page(demo_bank: DemoBank) -> None:
+    """One proposes to exclude, cannot decide, the other approves; the versions page shows the difference."""
+    first, second = sign_in(demo_bank.staff("gaoyl")), sign_in(demo_bank.staff("linzy"))
+    c = demo_bank.customer("C")
+    answer = first.post(group_url("group_members"), {"kind": "exclude", "customer": c.pk, "reason": "外部乙经营"})
+    assert answer.status_code == 302
+    change = GroupChange.objects.get(status="proposed")
+    url = reverse("group_change", args=[change.pk])
+    assert first.get(url).context["form"] is None
+    decided = second.post(url, {"decision": "同意", "outcome": "approve"})
+    assert decided.status_code == 302
+    rows = first.get(group_url("group_versions")).context["rows"]
+    assert [(row["change"], row["customer"].pk) for row in rows if row["change"] != "不变"] == [("离开", c.pk)]
+    by_day = first.get(group_url("group_versions"), {"from": "2025-06-29", "to": str(DAY)}).context["rows"]
+    assert {row["change"] for row in by_day} == {"加入"}
+
+
+def test_a_candidate_is_proposed_with_some_members_left_out(demo_bank: DemoBank) -> None:
+    candidate = Candidate.objects.get(label="G2")
+    f = demo_bank.customer("F")
+    answer = sign_in(demo_bank.staff("gaoyl")).post(
+        reverse("candidate_detail", args=[candidate.pk]),
+        {
+            "with_members": "1",
+            "member": [f.pk],
+            "name": "亮剑系",
+            "responsible": demo_bank.staff("suny").pk,
+            "reason": "x",
+        },
+    )
+    assert answer.status_code == 302
+    assert [member["customer"] for member in GroupChange.objects.get(status="proposed").members] == [f.pk]
+
+
+def test_a_merge_is_proposed_on_the_page_and_waits_for_the_other_officer(demo_bank: DemoBank) -> None:
+    url = reverse("merge_task", args=[MergeTask.objects.get().pk])
+    client = sign_in(demo_bank.staff("gaoyl"))
+    assert client.post(url, {"reason": "x"}).status_code == 422, "no choice"
+    assert client.post(url, {"choice": "merge", "reason": "兄弟两系"}).status_code == 302
+    page = client.get(url)
+    assert page.context["form"] is None
+    assert "待另一位认定岗认定" in page.content.decode()
+    assert Entry.objects.filter(action="groups.change.proposed").count() == 2
+
+
+def test_the_lead_branch_is_started_by_head_office_only(demo_bank: DemoBank) -> None:
+    url = group_url("group_lead")
+    branch = sign_in(demo_bank.staff("hewei"))
+    assert branch.get(url).context["form"] is None
+    head = sign_in(demo_bank.staff("wanghy"))
+    assert head.post(url, {"branch": "", "minutes_number": ""}).status_code == 302
+    assert head.get(url).context["current"].branch.name == "城西支行"
