@@ -233,9 +233,10 @@ def group_page(
     proofs: Collection[tuple[Party, str, list[dict[str, object]]]],
     scope: DataScope,
     as_of: dt.date,
+    compared_with: dt.date | None = None,
 ) -> GroupPage:
     """Put a group's page together. ``proofs`` are its members as (party, basis, steps), ``anchors`` those at
-    the top of it."""
+    the top of it. ``compared_with`` marks in the picture what is new or gone since another day."""
     customers = {
         c.party_id: c for c in Customer.objects.filter(pk__in=row.customer_ids).select_related("party", "unit")
     }
@@ -272,7 +273,7 @@ def group_page(
         by_product=_largest_first(products),
         by_branch=_largest_first(branches),
         capital=capital_on(as_of),
-        graph=ownership_graph(members, anchors=anchors, as_of=as_of),
+        graph=_compared_graph(members, anchors, as_of, compared_with),
         change_dates=change_dates([member.party.pk for member in members], as_of=as_of),
         findings=_suspicions_of({member.party.pk for member in members}),
     )
@@ -302,7 +303,8 @@ def ownership_graph(
     edges: list[dict[str, object]] = []
     waiting = set(shown)
     while waiting and len(shown) <= NODES_MAX:
-        stakes = list(Holding.objects.filter(_in_force(as_of), company__in=waiting).order_by("-votes", "pk"))
+        in_force = Holding.objects.filter(_in_force(as_of), company__in=waiting)
+        stakes = list(in_force.order_by("-votes", "pk")[: NODES_MAX + 1])
         edges += [_edge(s.holder_id, s.company_id, "holding", _stake_text(s)) for s in stakes]
         waiting = {stake.holder_id for stake in stakes} - shown
         shown |= waiting
@@ -331,6 +333,33 @@ def ownership_graph(
     return {
         "nodes": [_node(party, by_party.get(pk), is_anchor=pk in anchors) for pk, party in sorted(parties.items())],
         "edges": edges,
+    }
+
+
+def _compared_graph(
+    members: Collection[MemberRow], anchors: Collection[int | None], as_of: dt.date, other_day: dt.date | None
+) -> dict[str, list[dict[str, object]]]:
+    """The picture of a day; with another day, also what was there and is gone, each marked with what happened."""
+    graph = ownership_graph(members, anchors=anchors, as_of=as_of)
+    if other_day is None or other_day == as_of:
+        return graph
+    earlier = ownership_graph(members, anchors=anchors, as_of=other_day)
+
+    def key(edge: dict[str, object]) -> tuple[object, ...]:
+        return edge["source"], edge["target"], edge["kind"]
+
+    old = {key(edge): edge for edge in earlier["edges"]}
+    for edge in graph["edges"]:
+        was = old.pop(key(edge), None)
+        if was is None:
+            edge["change"] = "new"
+        elif was["label"] != edge["label"]:
+            edge["change"], edge["label"] = "changed", f"{was['label']} → {edge['label']}"
+    known = {node["id"] for node in graph["nodes"]}
+    gone = [{**edge, "change": "gone"} for edge in old.values()]
+    return {
+        "nodes": graph["nodes"] + [node for node in earlier["nodes"] if node["id"] not in known],
+        "edges": graph["edges"] + gone,
     }
 
 

@@ -46,6 +46,7 @@ urlpatterns = [
     path("groups/<str:number>/versions/", group_decisions.show_versions, name="group_versions"),
     path("groups/<str:number>/responsible/", group_decisions.name_responsible, name="group_responsible"),
     path("groups/<str:number>/lead/", group_decisions.show_lead, name="group_lead"),
+    path("groups/<str:number>/evidence.xlsx", groups.export_evidence, name="group_evidence"),
     path("groups/<str:number>/print/", group_decisions.print_family, name="group_print"),
     path("parameters/", parameters.show_list, name="parameter_list"),
     path("parameters/<str:key>/", parameters.show, name="parameter_detail"),

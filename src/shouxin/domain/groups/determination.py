@@ -337,7 +337,7 @@ def _suspicions(
 ) -> Iterable[Suspicion]:
     """Everything that a person should look at, in a fixed order."""
     controls = {star.unit.anchor: star.steps.keys() for star in stars if star.unit.kind == ONE}
-    controlled = {company for steps in controls.values() for company in steps}
+    controlled = {company for star in stars for company in star.steps}
     for company in register.over_total:
         yield Suspicion(
             "HOLDINGS_ABOVE_TOTAL",

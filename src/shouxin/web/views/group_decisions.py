@@ -81,7 +81,8 @@ def show_change(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
             if decided.change.group is not None:
                 return redirect("group_detail", number=decided.change.group.number)
             return redirect("group_list")
-    before = judgement.current_members(change.group, as_of=visit.business_date) if change.group else []
+    before = _members_before(change, visit.business_date)
+    ids |= {member["customer"] for member in before}
     customers = {c.pk: c for c in Customer.objects.filter(pk__in=ids).select_related("party", "unit")}
     return render(
         request,
@@ -97,6 +98,16 @@ def show_change(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
         },
         status=422 if request.method == "POST" else 200,
     )
+
+
+def _members_before(change: GroupChange, business_date: dt.date) -> list[dict[str, Any]]:
+    """The members that a proposal changes: those of today, or of the version before the one it made."""
+    if change.group is None:
+        return []
+    made = GroupVersion.objects.filter(change=change).first()
+    if made is None:
+        return judgement.current_members(change.group, as_of=business_date)
+    return _members(change.group.versions.filter(number=made.number - 1).first())
 
 
 def _members_now(change: GroupChange, visit: Visit) -> set[int]:

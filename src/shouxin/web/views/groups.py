@@ -1,5 +1,6 @@
 """Group customers: the list, a group with its proofs and limits, and what people decide."""
 
+import datetime as dt
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +21,7 @@ from shouxin.groups.models import Candidate, CandidateMember, CustomerGroup, Gro
 from shouxin.groups.selectors import find_latest_determination, list_members, list_open_merge_tasks
 from shouxin.parties.models import Party
 from shouxin.reporting import group_pages, selectors
+from shouxin.reporting.evidence_export import evidence_xlsx
 from shouxin.web.access import Role, Visit, page
 from shouxin.web.charts import donut_chart, percent
 from shouxin.web.forms import ConfirmForm, MergeForm, ResponsibleForm
@@ -86,6 +88,7 @@ def show(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
         proofs=_recomputed(proofs, visit) if visit.is_past else proofs,
         scope=visit.scope,
         as_of=visit.as_of,
+        compared_with=_other_day(request),
     )
     line = GroupLine.objects.filter(group=group, valid_from__lte=visit.as_of, valid_to__gt=visit.as_of).first()
     context = _context(visit, shown) | {
@@ -105,6 +108,7 @@ def show(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
         "lead": find_lead(group, as_of=visit.as_of),
         "may_judge": visit.has(Role.IDENTIFICATION_OFFICER),
         "responsible_form": ResponsibleForm(initial={"responsible": group.responsible_id}),
+        "compared_with": _other_day(request),
         "top_share_text": percent(_top_share(shown)),
         "recomputed": visit.is_past,
         "actions": _actions(group, visit),
@@ -132,6 +136,28 @@ def _recomputed(proofs: Proofs, visit: Visit) -> Proofs:
     return rows
 
 
+def _other_day(request: HttpRequest) -> dt.date | None:
+    """The day that the picture is compared with; none when it is no date."""
+    try:
+        return dt.date.fromisoformat(request.GET.get("compare", ""))
+    except ValueError:
+        return None
+
+
+@page()
+def export_evidence(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
+    """The evidence tables behind a group on a day, as a workbook that ``shouxin identify`` reads."""
+    group = get_object_or_404(CustomerGroup, number=number)
+    row = _row(visit, is_confirmed=True, pk=group.pk)
+    content = evidence_xlsx(
+        group=group, customer_ids=row.customer_ids, actor=visit.actor, as_of=visit.as_of,
+        business_date=visit.business_date,
+    )  # fmt: skip
+    answer = HttpResponse(content, content_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+    answer["Content-Disposition"] = f'attachment; filename="{group.number}-{visit.as_of}.xlsx"'
+    return answer
+
+
 def _top_share(shown: selectors.GroupPage) -> Decimal | None:
     """The largest member's part of the group's exposure (UC-02)."""
     total = shown.row.exposure_fen
@@ -141,6 +167,8 @@ def _top_share(shown: selectors.GroupPage) -> Decimal | None:
 
 def _actions(group: CustomerGroup, visit: Visit) -> list[dict[str, Any]]:
     actions: list[dict[str, Any]] = [
+        {"label": _("导出证据"), "url": f"{reverse('group_evidence', args=[group.number])}?as_of={visit.as_of}",
+         "icon": "download"},
         {"label": _("集团家谱"), "url": f"{reverse('group_print', args=[group.number])}?as_of={visit.as_of}",
          "icon": "printer"},
     ]  # fmt: skip

@@ -27,6 +27,12 @@ const EDGE_LOOK = {
   dependence: { colour: '#d63939', ink: '#b42323', style: 'dotted', arrow: true },
 };
 
+// Between two days: what came, what went, what has another percentage now.
+const CHANGE_COLOUR = { new: '#1d8a4e', gone: '#d63939', changed: '#c77700' };
+// A picture of more nodes opens with its first levels only; the rest is a click away and the layout stays quick.
+const OPEN_AT_FIRST = 150;
+const OVERLAYS_MAX = 300;
+
 // --- how a node looks: one answer for the canvas, the SVG file and the legend ---------------------------------
 
 const lookOf = (node) => {
@@ -84,6 +90,8 @@ const STYLE = [
   },
   { selector: 'edge[kind != "holding"]', style: { 'line-dash-pattern': [5, 4], color: 'data(ink)', 'text-margin-x': 'data(text_x)', 'text-margin-y': 'data(text_y)' } },
   { selector: 'edge[bend]', style: { 'curve-style': 'unbundled-bezier', 'control-point-distances': 'data(bend)', 'control-point-weights': .5, 'edge-distances': 'node-position' } },
+  { selector: 'edge[change != ""]', style: { width: 2.4, color: 'data(ink)' } },
+  { selector: 'edge[change = "gone"]', style: { 'line-style': 'dotted' } },
   { selector: '.faded', style: { opacity: .3 } },
 ];
 
@@ -95,7 +103,7 @@ const elementsOf = (graph) => [
       group: 'edges',
       data: {
         id: `edge-${at}`, source: String(edge.source), target: String(edge.target), kind: edge.kind, label: edge.label ?? '',
-        colour: look.colour, ink: look.ink, style: look.style, text_x: 0, text_y: 0, arrowShape: look.arrow ? 'triangle' : 'none',
+        change: edge.change ?? '', colour: CHANGE_COLOUR[edge.change] ?? look.colour, ink: CHANGE_COLOUR[edge.change] ?? look.ink, style: look.style, text_x: 0, text_y: 0, arrowShape: look.arrow ? 'triangle' : 'none',
       },
     };
   }),
@@ -151,6 +159,23 @@ class Levels {
     return true;
   }
 
+  // Close everything below the levels that fit a number of nodes.
+  openOnly(most) {
+    if (this.children.size <= most) return;
+    this.open.clear();
+    let shown = this.shown();
+    for (let edge = [...shown.keys()]; edge.length && shown.size < most;) {
+      for (const id of edge) {
+        if (shown.size + this.children.get(id).length > most) continue;
+        this.open.add(id);
+        for (const child of this.children.get(id)) if (!shown.has(child)) shown.set(child, shown.get(id) + 1);
+      }
+      const before = new Set(edge);
+      shown = this.shown();
+      edge = [...shown.keys()].filter((id) => !before.has(id) && !this.open.has(id));
+    }
+  }
+
   collapseOne() {
     const shown = this.shown();
     const deepest = Math.max(...shown.values());
@@ -172,12 +197,13 @@ const layOut = (cy) => {
   const loose = visible.nodes().difference(placed);
   if (placed.length) {
     placed.union(holdings).layout({
-      name: 'dagre', rankDir: 'TB', rankSep: ROW_GAP, nodeSep: NODE_GAP, edgeSep: 18, ranker: 'network-simplex', animate: false, fit: false,
+      name: 'dagre', rankDir: 'TB', rankSep: ROW_GAP, nodeSep: NODE_GAP, edgeSep: 18,
+      ranker: placed.length > OVERLAYS_MAX ? 'longest-path' : 'network-simplex', animate: false, fit: false,
     }).run();
   }
   dropOwnersToTheirCompanies(placed);
   placeLoose(cy, loose, placed);
-  bendOverlays(visible);
+  if (visible.nodes().length <= OVERLAYS_MAX) bendOverlays(visible);
 };
 
 // An owner without owners stands just above its highest company, not in the first row of the whole picture.
@@ -302,13 +328,14 @@ const edgeToSvg = (edge) => {
   const middle = edge.midpoint();
   const look = EDGE_LOOK[edge.data('kind')] ?? EDGE_LOOK.holding;
   const bowed = edge.data('bend') ? edge.controlPoints()?.[0] : null;
+  const width = edge.data('change') ? 2.4 : 1.2;
   const path = bowed ? `M${from.x} ${from.y}Q${bowed.x} ${bowed.y} ${to.x} ${to.y}` : `M${from.x} ${from.y}L${to.x} ${to.y}`;
   const dash = { dashed: ' stroke-dasharray="5 4"', dotted: ' stroke-dasharray="1.5 3"', solid: '' }[look.style];
   const arrow = look.arrow ? ` marker-end="url(#arrow-${edge.data('kind')})"` : '';
   const label = edge.data('label')
-    ? `<text x="${middle.x + edge.data('text_x')}" y="${middle.y + edge.data('text_y') + 3}" font-size="9" text-anchor="middle" fill="${look.ink}" stroke="#fff" stroke-width="3" paint-order="stroke">${xml(edge.data('label'))}</text>`
+    ? `<text x="${middle.x + edge.data('text_x')}" y="${middle.y + edge.data('text_y') + 3}" font-size="9" text-anchor="middle" fill="${edge.data('ink')}" stroke="#fff" stroke-width="3" paint-order="stroke">${xml(edge.data('label'))}</text>`
     : '';
-  return `<path d="${path}" fill="none" stroke="${look.colour}" stroke-width="1.2"${dash}${arrow}/>${label}`;
+  return `<path d="${path}" fill="none" stroke="${edge.data('colour')}" stroke-width="${width}"${dash}${arrow}/>${label}`;
 };
 
 const nodeToSvg = (node) => {
@@ -419,6 +446,7 @@ const mount = (root) => {
     autounselectify: true, layout: { name: 'preset' },
   });
   const levels = new Levels(cy);
+  levels.openOnly(OPEN_AT_FIRST);
   let chosen = null;
 
   const fit = () => {
