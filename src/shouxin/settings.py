@@ -65,10 +65,13 @@ INSTALLED_APPS = [
     "csp",
     "shouxin.audit",
     "shouxin.bank",
+    "shouxin.rulebook",
+    "shouxin.approvals",
     "shouxin.parties",
     "shouxin.groups",
     "shouxin.limits",
     "shouxin.facilities",
+    "shouxin.monitoring",
     "shouxin.web",
 ]
 

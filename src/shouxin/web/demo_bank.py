@@ -13,6 +13,7 @@ from random import Random
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
+from shouxin.approvals.default_authority import create_default_authorities
 from shouxin.bank.models import ExchangeRate, Institution, OrgUnit, RoleAssignment, Staff
 from shouxin.bank.services import create_unit
 from shouxin.domain.identifiers import phone_digits
@@ -23,6 +24,7 @@ from shouxin.limits import services as limits
 from shouxin.parties.models import Classification, ClassScheme, ContactPoint, Customer, CustomerClass, Ownership, Party
 from shouxin.parties.services import ContactInput, add_contact_point, classify, search_keys
 from shouxin.reporting.scenario import StoredBank, store
+from shouxin.rulebook.seed import create_register
 from shouxin.web.demo import people
 
 PROSPECTS = 160
@@ -55,6 +57,8 @@ def load() -> None:
         bank_file, units={unit.alias: units[unit.code] for unit in people.UNITS if unit.alias}, owner=staff["liujg"]
     )
     Institution.objects.update(policy_overlay="demo-rural-bank")
+    create_default_authorities()
+    create_register()
     _complete_companies(bank, staff, day)
     _create_prospects(units, staff, day)
     ExchangeRate.objects.create(currency="USD", date=day, rate=Decimal("7.2"), source="外汇管理局中间价")
