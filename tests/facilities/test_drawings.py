@@ -126,7 +126,9 @@ def test_release_needs_a_second_person_and_makes_the_deal(demo_bank: DemoBank) -
         release_drawing(actor=demo_bank.staff("hewei"), drawing=drawing, business_date=DAY)
     with pytest.raises(CaseError, match=r"CB\+4"):
         release_drawing(actor=demo_bank.staff("wanghy"), drawing=drawing, business_date=DAY)
-    deal = release_drawing(actor=demo_bank.staff("wanghy"), drawing=drawing, business_date=DAY, minutes_number="贷审 1 号")
+    deal = release_drawing(
+        actor=demo_bank.staff("wanghy"), drawing=drawing, business_date=DAY, minutes_number="贷审 1 号"
+    )
     assert deal.amount_fen == 200 * WAN
     assert Hold.objects.get(pk=drawing.hold_id).state == Hold.State.POSTED
     assert demo_bank.group.limit_node.used_fen == 6_680 * WAN

@@ -1,4 +1,4 @@
-"""The table of authorities that a new bank begins with. Amounts are for the institution to confirm before going live."""
+"""The table of authorities of a new bank. The institution confirms the amounts before going live."""
 
 import datetime as dt
 

@@ -53,9 +53,7 @@ def delegation_on(delegate: Staff, *, as_of: dt.date) -> list[Delegation]:
     )
 
 
-def may_decide_at(
-    person: Staff, *, level: Level, case: Case, as_of: dt.date, with_delegation: bool = True
-) -> bool:
+def may_decide_at(person: Staff, *, level: Level, case: Case, as_of: dt.date, with_delegation: bool = True) -> bool:
     """Whether this one person's own authority reaches the level: role, unit and row, theirs alone (BR-09)."""
     if _may_decide_alone(person, level=level, case=case, as_of=as_of):
         return True
@@ -71,7 +69,9 @@ def _may_decide_alone(person: Staff, *, level: Level, case: Case, as_of: dt.date
         return person.unit.is_head_office and _Role.APPROVER in roles and _is_named(person, level, as_of)
     if person.unit.is_head_office:
         return _Role.APPROVER in roles
-    return _Role.BRANCH_HEAD in roles and case.unit.path.startswith(person.unit.path) and _is_named(person, level, as_of)
+    return (
+        _Role.BRANCH_HEAD in roles and case.unit.path.startswith(person.unit.path) and _is_named(person, level, as_of)
+    )
 
 
 def _is_named(person: Staff, level: Level, as_of: dt.date) -> bool:
@@ -82,12 +82,13 @@ def _is_named(person: Staff, level: Level, as_of: dt.date) -> bool:
 
 def next_role(case: Case) -> str | None:
     """The step that waits."""
-    return {
-        Case.State.DRAFT: Act.Role.INVESTIGATE,
-        Case.State.REVIEW: Act.Role.REVIEW,
-        Case.State.DECIDE: Act.Role.DECIDE,
-        Case.State.APPROVED: Act.Role.OPERATE,
-    }.get(case.state)  # type: ignore[call-overload,no-any-return]
+    steps: dict[str, str] = {
+        Case.State.DRAFT.value: Act.Role.INVESTIGATE.value,
+        Case.State.REVIEW.value: Act.Role.REVIEW.value,
+        Case.State.DECIDE.value: Act.Role.DECIDE.value,
+        Case.State.APPROVED.value: Act.Role.OPERATE.value,
+    }
+    return steps.get(case.state)
 
 
 def cases_in_view(person: Staff, *, as_of: dt.date) -> QuerySet[Case]:
@@ -118,9 +119,7 @@ def tasks_of(person: Staff, *, as_of: dt.date) -> list[Task]:
     """我的待办: open cases whose next step this person may do and has not excluded themselves from, due first."""
     roles = roles_of(person, as_of=as_of)
     principals = [(d.delegator, roles_of(d.delegator, as_of=as_of)) for d in delegation_on(person, as_of=as_of)]
-    cases = (
-        cases_in_view(person, as_of=as_of) if not principals else Case.objects.select_related("unit", "created_by")
-    )
+    cases = cases_in_view(person, as_of=as_of) if not principals else Case.objects.select_related("unit", "created_by")
     open_cases = cases.filter(state__in=Case.OPEN_STATES).prefetch_related("acts").order_by("due_date", "id")
     found = []
     for case in open_cases:

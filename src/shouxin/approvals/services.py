@@ -114,9 +114,7 @@ def investigate(*, actor: Staff, case: Case, opinion: str, is_on_site: bool, bus
         raise CaseError("调查由客户经理或支行行长办理（审贷分离）。")
     if not opinion.strip():
         raise CaseError("请填写调查意见。")
-    return _act(
-        case, Act.Role.INVESTIGATE, actor, opinion=opinion, is_on_site=is_on_site, business_date=business_date
-    )
+    return _act(case, Act.Role.INVESTIGATE, actor, opinion=opinion, is_on_site=is_on_site, business_date=business_date)
 
 
 @transaction.atomic
@@ -262,12 +260,14 @@ def attach_minutes(*, actor: Staff, case: Case, minutes: Minutes, business_date:
         case=case, round=case.round, role=Act.Role.ATTACH, actor=actor, opinion=minutes.number,
         acted_date=business_date,
     )  # fmt: skip
-    _trace(case, actor, "minuted", f"{case.number} 附{minutes.get_meeting_display()}纪要 {minutes.number}", business_date)
+    _trace(
+        case, actor, "minuted", f"{case.number} 附{minutes.get_meeting_display()}纪要 {minutes.number}", business_date
+    )
     return case
 
 
 def approver_findings(*, actor: Staff, case: Case, business_date: dt.date) -> list[Finding]:
-    """Why this person may not decide this case: wrong role or level, authority too small, their own case, no minutes."""
+    """Why this person may not decide this case: wrong role, level or authority, their own case, no minutes."""
     findings = []
     level = Level(case.level or Level.MEETING)
     if not may_decide_at(actor, level=level, case=case, as_of=business_date):
@@ -291,9 +291,7 @@ def approver_findings(*, actor: Staff, case: Case, business_date: dt.date) -> li
                 message_en="Maker and approver are two people.",
             )
         )  # fmt: skip
-    if level is Level.MEETING and (
-        case.minutes is None or case.minutes.meeting != Minutes.Meeting.PRESIDENT
-    ):
+    if level is Level.MEETING and (case.minutes is None or case.minutes.meeting != Minutes.Meeting.PRESIDENT):
         findings.append(
             Finding(
                 "MEETING_MINUTES_MISSING", Severity.REFUSE,
@@ -508,9 +506,7 @@ def _act(
     case: Case, role: str, actor: Staff, *, opinion: str, business_date: dt.date, agrees: bool | None = None,
     is_on_site: bool = False, principal: Staff | None = None,
 ) -> Act:  # fmt: skip
-    people = set(
-        case.acts.filter(round=case.round, role__in=Act.SEPARATE).values_list("actor_id", flat=True)
-    )
+    people = set(case.acts.filter(round=case.round, role__in=Act.SEPARATE).values_list("actor_id", flat=True))
     if {actor.pk, principal.pk if principal else actor.pk} & people:
         raise CaseError("调查、审查、审批和落实须为不同的人，您已参与本案。")
     try:

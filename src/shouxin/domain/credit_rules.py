@@ -48,9 +48,7 @@ class Room:
         return self.limit_fen - self.used_fen
 
 
-def room_under(
-    *, name: str, article: str, citation: str, base_fen: int, percent: Decimal, used_fen: int
-) -> Room:
+def room_under(*, name: str, article: str, citation: str, base_fen: int, percent: Decimal, used_fen: int) -> Room:
     """What is left under a percentage of a figure; exactly the percentage is still allowed."""
     return Room(name, article, citation, share_of(base_fen, percent), used_fen)
 

@@ -60,9 +60,7 @@ def _at_least_zero(amount: Decimal) -> Decimal:
 def _net_assets(i: Inputs) -> Measured:
     effective = i["net_assets"] - i["doubtful_receivables"] - i["unrecognised_intangibles"]
     carried = effective * i["rating_factor"] * i["industry_factor"]
-    return Measured(
-        _at_least_zero(carried - i["other_banks"]), (("有效净资产", effective), ("可承担授信", carried))
-    )
+    return Measured(_at_least_zero(carried - i["other_banks"]), (("有效净资产", effective), ("可承担授信", carried)))
 
 
 def _debt_capacity(i: Inputs) -> Measured:
@@ -131,7 +129,8 @@ METHODS: Mapping[str, Method] = {
     for method in (
         Method("M1", "净资产法", _specs(
             _EQUITY, ("doubtful_receivables", "呆滞应收款", "万元", False),
-            ("unrecognised_intangibles", "不予认可的无形资产", "万元", False), ("rating_factor", "信用等级系数", "倍", True),
+            ("unrecognised_intangibles", "不予认可的无形资产", "万元", False),
+            ("rating_factor", "信用等级系数", "倍", True),
             ("industry_factor", "行业系数", "倍", True), ("other_banks", "他行授信", "万元", True),
         ), _net_assets, "有效净资产 × 等级系数 × 行业系数 − 他行授信"),
         Method("M2", "负债能力法", _specs(_EQUITY, _R, _DEBT, _OTHER), _debt_capacity,
@@ -180,12 +179,26 @@ def shown(figure: Decimal) -> str:
 # --- ratios of a statement ------------------------------------------------------------------------------------------
 
 STATEMENT_ITEMS: Mapping[str, str] = {
-    "cash": "货币资金", "receivables": "应收账款", "other_receivables": "其他应收款", "prepayments": "预付账款",
-    "stock": "存货", "current_assets": "流动资产合计", "total_assets": "资产总计", "short_loans": "短期借款",
-    "payables": "应付账款", "advances": "预收账款", "current_liabilities": "流动负债合计", "long_loans": "长期借款",
-    "total_liabilities": "负债合计", "equity": "所有者权益合计", "sales": "主营业务收入", "cost_of_sales": "主营业务成本",
-    "profit_before_tax": "税前利润", "net_profit": "净利润", "operating_cash_flow": "经营活动现金流量净额",
-}  # fmt: skip
+    "cash": "货币资金",
+    "receivables": "应收账款",
+    "other_receivables": "其他应收款",
+    "prepayments": "预付账款",
+    "stock": "存货",
+    "current_assets": "流动资产合计",
+    "total_assets": "资产总计",
+    "short_loans": "短期借款",
+    "payables": "应付账款",
+    "advances": "预收账款",
+    "current_liabilities": "流动负债合计",
+    "long_loans": "长期借款",
+    "total_liabilities": "负债合计",
+    "equity": "所有者权益合计",
+    "sales": "主营业务收入",
+    "cost_of_sales": "主营业务成本",
+    "profit_before_tax": "税前利润",
+    "net_profit": "净利润",
+    "operating_cash_flow": "经营活动现金流量净额",
+}
 REQUIRED_ITEMS = ("total_assets", "total_liabilities", "equity")
 
 

@@ -5,7 +5,7 @@ guarantees inside a group, and transactions that customers must report. Amounts 
 import datetime as dt
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from django.db import transaction
 from django.db.models import Q
@@ -96,6 +96,11 @@ class LargeExposure:
     is_above_limit: bool
     starts_dependence_test: bool
 
+    @property
+    def exposure_wan(self) -> str:
+        """万元 with two decimals, rounded half up as reports are."""
+        return f"{(self.exposure_fen / 1_000_000).quantize(Decimal('0.01'), ROUND_HALF_UP):,f}"
+
 
 def large_exposures(*, as_of: dt.date, customers: Iterable[Customer]) -> list[LargeExposure]:
     """Every customer and every connected set with credit, largest first (X16-X19). Empty without a Tier 1 figure."""
@@ -130,7 +135,7 @@ def large_exposures(*, as_of: dt.date, customers: Iterable[Customer]) -> list[La
     return sorted(rows, key=lambda row: (-row.share, row.names))
 
 
-# --- guarantees inside a group ------------------------------------------------------------------------------------------
+# --- guarantees inside a group --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +167,15 @@ def group_guarantees(group: CustomerGroup, *, line_fen: int | None, as_of: dt.da
         path = " → ".join(names[party] for party in [*cycle, cycle[0]])
         findings.append(
             Finding(
-                "GUARANTEE_CYCLE", Severity.WARN, f"集团内循环担保：{path}，担保不增加还款来源。", "W09",
-                "预警信号目录", message_en="Circular guarantees inside the group.", remedy="要求以第三方担保或抵押置换。",
+                "GUARANTEE_CYCLE",
+                Severity.WARN,
+                f"集团内循环担保：{path}，担保不增加还款来源。",
+                "W09",
+                "预警信号目录",
+                message_en="Circular guarantees inside the group.",
+                remedy="要求以第三方担保或抵押置换。",
             )
-        )  # fmt: skip
+        )
     share = Decimal(total) * 100 / line_fen if line_fen else None
     line = load_book().at("intragroup_guarantee.max_pct", as_of)
     if share is not None and line.allows(share):
@@ -183,7 +193,7 @@ def group_guarantees(group: CustomerGroup, *, line_fen: int | None, as_of: dt.da
     )  # fmt: skip
 
 
-# --- related parties of the bank ----------------------------------------------------------------------------------------
+# --- related parties of the bank ------------------------------------------------------------------------------------
 
 
 @transaction.atomic
@@ -329,15 +339,18 @@ def judge_related_line(*, member_ids: Collection[int], amount_fen: int, as_of: d
     if not limit.allows(share):
         findings.append(
             Finding(
-                "RELATED_ABOVE_LIMIT", Severity.REFUSE,
-                f"{text}；额度 {format_wan(amount_fen)} 万元占 {capital.date} 资本净额 {share:.2f}%，超过 {limit.decimal:f}%。",
-                limit.article, limit.citation,
+                "RELATED_ABOVE_LIMIT",
+                Severity.REFUSE,
+                f"{text}；额度 {format_wan(amount_fen)} 万元占 {capital.date} 资本净额 {share:.2f}%，"
+                f"超过 {limit.decimal:f}%。",
+                limit.article,
+                limit.citation,
             )
-        )  # fmt: skip
+        )
     return findings
 
 
-# --- transactions that customers report ------------------------------------------------------------------------------------
+# --- transactions that customers report -----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

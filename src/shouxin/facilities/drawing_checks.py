@@ -54,7 +54,7 @@ def _is_in_force(key: str, day: dt.date) -> bool:
     return any(value.is_in_force(day) for value in load_book().parameter(key).values)
 
 
-# --- the checks -----------------------------------------------------------------------------------------------------------
+# --- the checks -----------------------------------------------------------------------------------------------------
 
 
 def check_rate_age(asked: Asked) -> list[Finding]:
@@ -152,10 +152,13 @@ def check_term(asked: Asked) -> list[Finding]:
         ]  # fmt: skip
     return [
         Finding(
-            "TERM_TOO_LONG", Severity.REFUSE, f"流动资金贷款期限不得超过 {most.decimal:f} 年，请改到期日。", most.article,
+            "TERM_TOO_LONG",
+            Severity.REFUSE,
+            f"流动资金贷款期限不得超过 {most.decimal:f} 年，请改到期日。",
+            most.article,
             most.citation,
         )
-    ]  # fmt: skip
+    ]
 
 
 def check_restricted_rating(asked: Asked) -> list[Finding]:
@@ -166,10 +169,13 @@ def check_restricted_rating(asked: Asked) -> list[Finding]:
         return []
     return [
         Finding(
-            "RATING_RESTRICTED", Severity.WARN,
-            f"信用等级 {rating.grade} 不高于 {line.value.text}，额度限制使用，使用审批上收一级。", "CB+6", line.citation,
+            "RATING_RESTRICTED",
+            Severity.WARN,
+            f"信用等级 {rating.grade} 不高于 {line.value.text}，额度限制使用，使用审批上收一级。",
+            "CB+6",
+            line.citation,
         )
-    ]  # fmt: skip
+    ]
 
 
 def check_single_loans(asked: Asked) -> list[Finding]:
@@ -235,7 +241,7 @@ def all_findings(asked: Asked) -> list[Finding]:
     return [finding for check in CHECKS for finding in check(asked)]
 
 
-# --- the strictest limit ------------------------------------------------------------------------------------------------
+# --- the strictest limit --------------------------------------------------------------------------------------------
 
 
 def rooms(asked: Asked, answer: Answer | None) -> list[Room]:
@@ -261,12 +267,15 @@ def strictest_finding(asked: Asked, answer: Answer | None) -> list[Finding]:
         return []
     return [
         Finding(
-            "STRICTEST_LIMIT", Severity.INFO,
-            f"{len(found)} 项有效限额中最紧的是{least.name}：余 {format_wan(max(0, least.room_fen))} 万元。", least.article,
-            least.citation, message_en=f"The strictest valid limit leaves {format_wan(max(0, least.room_fen))}.",
+            "STRICTEST_LIMIT",
+            Severity.INFO,
+            f"{len(found)} 项有效限额中最紧的是{least.name}：余 {format_wan(max(0, least.room_fen))} 万元。",
+            least.article,
+            least.citation,
+            message_en=f"The strictest valid limit leaves {format_wan(max(0, least.room_fen))}.",
             inputs={room.name: f"余 {format_wan(max(0, room.room_fen))} 万元" for room in found},
         )
-    ]  # fmt: skip
+    ]
 
 
 def _single_loan_room(asked: Asked) -> Room | None:
@@ -317,16 +326,23 @@ def _large_exposure_rooms(asked: Asked) -> list[Room]:
     single, connected = book.at("le.single_nonbank_pct", asked.day), book.at("le.connected_nonbank_pct", asked.day)
     rows = [
         room_under(
-            name="大额风险暴露（单一客户）", article=single.article, citation=single.citation, base_fen=tier1.amount_fen,
-            percent=single.decimal, used_fen=int(totals[asked.customer.pk].large_exposure_fen),
+            name="大额风险暴露（单一客户）",
+            article=single.article,
+            citation=single.citation,
+            base_fen=tier1.amount_fen,
+            percent=single.decimal,
+            used_fen=int(totals[asked.customer.pk].large_exposure_fen),
         )
-    ]  # fmt: skip
+    ]
     if len(together) > 1:
         rows.append(
             room_under(
-                name=f"大额风险暴露（{len(together)} 户关联客户）", article=connected.article, citation=connected.citation,
-                base_fen=tier1.amount_fen, percent=connected.decimal,
+                name=f"大额风险暴露（{len(together)} 户关联客户）",
+                article=connected.article,
+                citation=connected.citation,
+                base_fen=tier1.amount_fen,
+                percent=connected.decimal,
                 used_fen=int(sum(total.large_exposure_fen for total in totals.values())),
             )
-        )  # fmt: skip
+        )
     return rows

@@ -70,7 +70,8 @@ def judge_statement(statement: StatementInput) -> list[str]:
         items = statement.items
         return [
             f"{where}不平衡：资产总计 {format_wan(items['total_assets'])} 万元，负债合计 + 所有者权益合计 "
-            f"{format_wan(items['total_liabilities'] + items['equity'])} 万元，相差 {format_wan(gap)} 万元，请核对后重传"
+            f"{format_wan(items['total_liabilities'] + items['equity'])} 万元，相差 {format_wan(gap)} 万元，"
+            f"请核对后重传"
         ]
     return []
 
@@ -99,7 +100,9 @@ def read_statements(data: bytes, *, name: str) -> list[StatementInput]:
         if not title:
             continue
         if title not in keys:
-            problems.append(f"{name} 第 {number} 行：不认识的项目“{title}”，可用：{'、'.join(STATEMENT_ITEMS.values())}")
+            problems.append(
+                f"{name} 第 {number} 行：不认识的项目“{title}”，可用：{'、'.join(STATEMENT_ITEMS.values())}"
+            )
             continue
         for column, cell in enumerate(row[1 : len(periods) + 1], start=2):
             text = str(cell).strip()
@@ -188,8 +191,7 @@ def statement_table(customer_id: int, *, as_of: dt.date, periods: int = 4) -> tu
     ]
     year_days = load_book().whole("wc.year_days", as_of)
     computed = [
-        ratios(s.items, found[place - 1].items if place else None, year_days=year_days)
-        for place, s in enumerate(found)
+        ratios(s.items, found[place - 1].items if place else None, year_days=year_days) for place, s in enumerate(found)
     ]
     for name in computed[0] if computed else ():
         values = [row[name] for row in computed]
@@ -321,10 +323,13 @@ def evaluate(
     )  # fmt: skip
     subject = ("customer", customer.pk) if customer else ("group", group.pk if group else None)
     audit.record(
-        actor=actor, action="facilities.evaluation.made", subject=subject,
-        summary=f"全面评价：授信控制量 {format_wan(control or 0)} 万元，客观需求 {format_wan(given.need_fen or 0)} 万元",
+        actor=actor,
+        action="facilities.evaluation.made",
+        subject=subject,
+        summary=f"全面评价：授信控制量 {format_wan(control or 0)} 万元，"
+        f"客观需求 {format_wan(given.need_fen or 0)} 万元",
         business_date=business_date,
-    )  # fmt: skip
+    )
     return evaluation
 
 

@@ -192,7 +192,7 @@ def put_product_caps(
     business_date: dt.date,
     actor_id: int,
 ) -> None:
-    """Cap a customer's products as decided; a product that the decision does not name is bounded by the member alone."""
+    """Cap a customer's products as decided; one that is not named is bounded by the member alone."""
     named = {find_product(product, as_of=business_date).code: amount for product, amount in caps_fen.items()}
     for product, amount in named.items():
         rule = find_product(product, as_of=business_date)

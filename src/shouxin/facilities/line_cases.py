@@ -52,7 +52,7 @@ class Judgement:
     at_least_reason: str = ""
 
 
-# --- proposing ---------------------------------------------------------------------------------------------------------
+# --- proposing ------------------------------------------------------------------------------------------------------
 
 
 def propose_group_line(
@@ -125,9 +125,7 @@ def propose_public_line(
     )  # fmt: skip
 
 
-def propose_exit(
-    *, actor: Staff, customer: Customer, plan: str, until_date: dt.date, business_date: dt.date
-) -> Case:
+def propose_exit(*, actor: Staff, customer: Customer, plan: str, until_date: dt.date, business_date: dt.date) -> Case:
     """Propose to leave a customer: the line is cut to what is used, nothing new is drawn, then it is closed."""
     _require_initiator(actor, business_date)
     _require_in_view(actor, customer, business_date)
@@ -138,7 +136,7 @@ def propose_exit(
     )  # fmt: skip
 
 
-# --- the way of a case --------------------------------------------------------------------------------------------------
+# --- the way of a case ----------------------------------------------------------------------------------------------
 
 
 def judge(case: Case, *, as_of: dt.date) -> Judgement:
@@ -253,7 +251,7 @@ def _higher_level(case: Case, judged: Judgement, as_of: dt.date) -> list[Finding
     return []
 
 
-# --- judging: what all lines share ---------------------------------------------------------------------------------------
+# --- judging: what all lines share ----------------------------------------------------------------------------------
 
 
 def _period(case: Case) -> tuple[dt.date, dt.date]:
@@ -294,12 +292,15 @@ def judge_evaluation(
         exceptions.append(text)
         findings.append(
             Finding(
-                "ABOVE_CONTROL_AMOUNT", Severity.WARN, f"申报 {rules.wan(amount_fen)}，{text}；可作为例外审批，须写明理由。",
-                "CB-13", "《额度授信管理办法（试行）》第六条",
+                "ABOVE_CONTROL_AMOUNT",
+                Severity.WARN,
+                f"申报 {rules.wan(amount_fen)}，{text}；可作为例外审批，须写明理由。",
+                "CB-13",
+                "《额度授信管理办法（试行）》第六条",
                 message_en=f"Exceeds the measured control amount by {rules.wan(over)} ({percent}).",
                 inputs={"授信控制量": rules.wan(control), "申报额度": rules.wan(amount_fen)},
             )
-        )  # fmt: skip
+        )
     if evaluation.need_fen is None:
         findings.append(Finding("NEED_MISSING", Severity.REFUSE, "缺少客户的客观信贷需求，案件不完整。", "CB-14"))
     elif amount_fen > evaluation.need_fen:
@@ -347,11 +348,13 @@ def _other_banks(evaluation: Evaluation, as_of: dt.date) -> list[Finding]:
         word = "必须" if must.allows(total) else "可以"
         findings.append(
             Finding(
-                "JOINT_CREDIT", Severity.WARN if must.allows(total) else Severity.INFO,
-                f"他行融资 {rules.wan(now)}、{evaluation.other_institutions} 家，{word}建立联合授信机制。", must.article,
+                "JOINT_CREDIT",
+                Severity.WARN if must.allows(total) else Severity.INFO,
+                f"他行融资 {rules.wan(now)}、{evaluation.other_institutions} 家，{word}建立联合授信机制。",
+                must.article,
                 must.citation,
             )
-        )  # fmt: skip
+        )
     return findings
 
 
@@ -404,7 +407,7 @@ def _tenor(valid_from: dt.date, valid_to: dt.date) -> int:
     return max(1, (valid_to.year - valid_from.year) * 12 + valid_to.month - valid_from.month)
 
 
-# --- a group's line ------------------------------------------------------------------------------------------------------
+# --- a group's line -------------------------------------------------------------------------------------------------
 
 
 def proposal_of(case: Case) -> LineProposal:
@@ -473,11 +476,14 @@ def _balance_and_syndicate(members: list[int], amount_fen: int, as_of: dt.date) 
     if use > amount_fen:
         findings.append(
             Finding(
-                "LINE_BELOW_USE", Severity.WARN,
-                f"申报额度 {rules.wan(amount_fen)} 低于现有用信 {rules.wan(use)}，生效后超出 {rules.wan(use - amount_fen)}，"
-                f"须压降，期间不能支用。", "UC-07",
+                "LINE_BELOW_USE",
+                Severity.WARN,
+                f"申报额度 {rules.wan(amount_fen)} 低于现有用信 {rules.wan(use)}，"
+                f"生效后超出 {rules.wan(use - amount_fen)}，"
+                f"须压降，期间不能支用。",
+                "UC-07",
             )
-        )  # fmt: skip
+        )
     capital = find_year_end_capital(kind="net", as_of=as_of)
     if capital is not None and _in_force("syndicate.suggest_group_pct", as_of):
         suggest = load_book().at("syndicate.suggest_group_pct", as_of)
@@ -502,7 +508,7 @@ def _apply_group(case: Case, _actor: Staff, business_date: dt.date) -> dict[str,
     return {"line": line.pk, "amount_fen": line.amount_fen}
 
 
-# --- a customer's general line ------------------------------------------------------------------------------------------
+# --- a customer's general line --------------------------------------------------------------------------------------
 
 
 def _customer(case: Case) -> Customer:
@@ -536,19 +542,23 @@ def _judge_customer(case: Case, as_of: dt.date) -> Judgement:
     if group is not None:
         findings.append(
             Finding(
-                "MEMBER_OF_GROUP", Severity.REFUSE,
-                f"{customer.party.name} 是集团 {group.name} 的成员，额度由集团统一授信核定，请由牵头行在集团案件中申报。",
-                "JS-04", "《集团客户统一授信管理办法》第二条",
+                "MEMBER_OF_GROUP",
+                Severity.REFUSE,
+                f"{customer.party.name} 是集团 {group.name} 的成员，额度由集团统一授信核定，"
+                "请由牵头行在集团案件中申报。",
+                "JS-04",
+                "《集团客户统一授信管理办法》第二条",
             )
-        )  # fmt: skip
+        )
     if not customer.ownerships.filter(valid_to__isnull=True).exists():
         findings.append(Finding("NO_OWNER", Severity.REFUSE, "该客户没有主办客户经理，请先指定。", "BR-11"))
     aggregate = aggregate_after(customer, amount, as_of=as_of)
     findings += rules.judge_group_total(amount_fen=aggregate, as_of=as_of, what="额度生效后合计")
     findings += rules.judge_product_limits(
-        sub_limits_fen={customer.pk: amount}, product_limits_fen={customer.pk: case.payload["product_limits"]},
+        sub_limits_fen={customer.pk: amount},
+        product_limits_fen={customer.pk: case.payload["product_limits"]},
         as_of=as_of,
-    )  # fmt: skip
+    )
     term, exceptions = judge_term(valid_from, valid_to, as_of=as_of)
     rated, restricted = _judge_rating(
         rating.grade if rating else None, who=customer.party.name, article="CB+12", as_of=as_of
@@ -578,8 +588,9 @@ def _apply_customer(case: Case, actor: Staff, business_date: dt.date) -> dict[st
         raise CaseRefusedError(stops)
     customer = _customer(case)
     valid_from, valid_to = _period(case)
-    rating, evaluation = find_rating(customer=customer, as_of=business_date), find_evaluation(
-        customer=customer, as_of=business_date
+    rating, evaluation = (
+        find_rating(customer=customer, as_of=business_date),
+        find_evaluation(customer=customer, as_of=business_date),
     )
     assert rating is not None  # noqa: S101 - judged just above
     assert evaluation is not None  # noqa: S101
@@ -607,7 +618,7 @@ def _apply_customer(case: Case, actor: Staff, business_date: dt.date) -> dict[st
     return {"line": line.pk, "amount_fen": line.amount_fen, "excess_fen": excess}
 
 
-# --- public line ------------------------------------------------------------------------------------------------------------
+# --- public line ----------------------------------------------------------------------------------------------------
 
 
 def _judge_public(case: Case, as_of: dt.date) -> Judgement:
@@ -656,7 +667,7 @@ def _apply_public(case: Case, actor: Staff, business_date: dt.date) -> dict[str,
     return {"line": line.pk, "certificate": line.certificate_number}
 
 
-# --- leaving a customer -----------------------------------------------------------------------------------------------------
+# --- leaving a customer ---------------------------------------------------------------------------------------------
 
 
 def _judge_exit(case: Case, as_of: dt.date) -> Judgement:
@@ -705,4 +716,3 @@ def _require_initiator(actor: Staff, as_of: dt.date) -> None:
 def _require_in_view(actor: Staff, customer: Customer, as_of: dt.date) -> None:
     if not visible_customers(scope_of(actor, as_of=as_of)).filter(pk=customer.pk).exists():
         raise CaseError("该客户不在您的数据范围内。")
-

@@ -78,7 +78,9 @@ def unfreeze(*, actor: Staff, record: LineFreeze, reason: str, business_date: dt
     record.lifted_date, record.lifted_by, record.lift_reason = business_date, actor, reason
     record.save(update_fields=["lifted_date", "lifted_by", "lift_reason"])
     node = _node(record.customer, record.group)
-    limits.set_status(node=node, status=Node.Status.ACTIVE, reason=reason, business_date=business_date, actor_id=actor.pk)
+    limits.set_status(
+        node=node, status=Node.Status.ACTIVE, reason=reason, business_date=business_date, actor_id=actor.pk
+    )
     _trace(record, actor, "unfrozen", f"解冻 {node.name}：{reason}", business_date)
     return record
 
@@ -90,15 +92,16 @@ def _trace(record: LineFreeze, actor: Staff, what: str, summary: str, business_d
     )
 
 
-# --- leaving a customer ------------------------------------------------------------------------------------------------
+# --- leaving a customer ---------------------------------------------------------------------------------------------
 
 
 @transaction.atomic
 def start_run_off(*, customer: Customer, case: Case, actor: Staff, business_date: dt.date) -> int:
     """Cut the line to what is used and let nothing new be drawn; gives what is left to come back, 分."""
     node = Node.objects.select_for_update().get(customer=customer, kind=Node.Kind.CUSTOMER)
+    used = int(node.used_fen)
     limits.set_cap(
-        node=node, amount_fen=node.used_fen, valid_from=business_date,
+        node=node, amount_fen=used, valid_from=business_date,
         valid_to=dt.date.fromisoformat(case.payload["until_date"]), approval=f"退出批复 {case.number}",
         basis={"article": "CB+8", "case": case.number}, business_date=business_date, actor_id=actor.pk,
     )  # fmt: skip
@@ -107,12 +110,12 @@ def start_run_off(*, customer: Customer, case: Case, actor: Staff, business_date
         actor_id=actor.pk,
     )  # fmt: skip
     CustomerLine.objects.filter(customer=customer, status=CustomerLine.Status.ACTIVE).update(
-        status=CustomerLine.Status.RUN_OFF, amount_fen=node.used_fen
+        status=CustomerLine.Status.RUN_OFF, amount_fen=used
     )
     PublicLine.objects.filter(customer=customer, status__in=["active", "curing"]).update(
         status=PublicLine.Status.REPLACED
     )
-    return node.used_fen
+    return used
 
 
 @transaction.atomic
@@ -144,7 +147,7 @@ def finish_exit(*, actor: Staff, customer: Customer, business_date: dt.date) -> 
     )  # fmt: skip
 
 
-# --- lines and their ends -----------------------------------------------------------------------------------------------
+# --- lines and their ends -------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +176,7 @@ def renewal_begins(valid_to: dt.date, *, as_of: dt.date) -> dt.date:
 
 
 def list_lines(*, scope: DataScope, as_of: dt.date) -> list[LineRow]:
-    """Every line in force that somebody may see, the one that ends first first; group lines where a member is in view."""
+    """Every line in force that somebody may see, by its end; group lines where a member is in view."""
     customers = visible_customers(scope)
     rows: list[LineRow] = []
     groups = (
@@ -196,13 +199,14 @@ def list_lines(*, scope: DataScope, as_of: dt.date) -> list[LineRow]:
     single = CustomerLine.objects.filter(
         customer__in=customers, status__in=["active", "run_off"]
     ).select_related("customer__party", "customer__unit")  # fmt: skip
-    for single_line in single:
-        rows.append(
-            _row("customer", "一般额度授信", single_line.customer.party.name, single_line.customer_id,
-                 single_line.customer.number, single_line.amount_fen, nodes.get(single_line.customer_id),
-                 single_line.valid_from, single_line.valid_to, as_of, lead=single_line.customer.unit.name,
-                 flag=single_line.flag)
-        )  # fmt: skip
+    rows.extend(
+        _row(
+            "customer", "一般额度授信", line.customer.party.name, line.customer_id, line.customer.number, line.amount_fen,
+            nodes.get(line.customer_id), line.valid_from, line.valid_to, as_of, lead=line.customer.unit.name,
+            flag=line.flag,
+        )
+        for line in single
+    )  # fmt: skip
     public = PublicLine.objects.filter(customer__in=customers, status__in=["active", "curing"]).select_related(
         "customer__party", "customer__unit"
     )

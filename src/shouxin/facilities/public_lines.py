@@ -93,9 +93,7 @@ def _leverage_test(customer: Customer, statement: FinancialStatement | None, as_
 def _net_assets_test(customer: Customer, statement: FinancialStatement | None, as_of: dt.date) -> Test:
     book = load_book()
     is_trade = _TRADE in customer.party.industry
-    needed = (
-        book.at("public_line.net_assets_trade", as_of) if is_trade else book.at("public_line.net_assets", as_of)
-    )
+    needed = book.at("public_line.net_assets_trade", as_of) if is_trade else book.at("public_line.net_assets", as_of)
     if statement is None:
         return Test("净资产", "没有可用的报表，不能核对净资产", False, needed.citation)
     net = Decimal(statement.items["equity"]) / FEN_PER_WAN
@@ -140,6 +138,11 @@ def find_public_line(customer_id: int, *, as_of: dt.date) -> PublicLine | None:
     ).first()
 
 
+def excluded_products(as_of: dt.date) -> tuple[str, ...]:
+    """What the certificate may not be used for (CB+3)."""
+    return load_book().items("public_line.excluded_products", as_of)
+
+
 def used_under(line: PublicLine) -> int:
     """What is drawn or reserved under the certificate, 分."""
     holds = Hold.objects.filter(
@@ -156,7 +159,9 @@ def judge_use(*, customer: Customer, product: str, counted_fen: int, as_of: dt.d
     line = find_public_line(customer.pk, as_of=as_of)
     if line is None:
         return [
-            Finding("NO_PUBLIC_LINE", Severity.REFUSE, "该客户没有有效的公开额度授信证书，不能在公开额度内支用。", "CB+1")
+            Finding(
+                "NO_PUBLIC_LINE", Severity.REFUSE, "该客户没有有效的公开额度授信证书，不能在公开额度内支用。", "CB+1"
+            )
         ]
     findings = []
     if line.status == PublicLine.Status.CURING:
@@ -180,11 +185,13 @@ def judge_use(*, customer: Customer, product: str, counted_fen: int, as_of: dt.d
     if counted_fen > room:
         findings.append(
             Finding(
-                "PUBLIC_LINE_EXCEEDED", Severity.REFUSE,
-                f"公开额度 {line.certificate_number}：申请 {format_wan(counted_fen)} 万元，可用 {format_wan(max(0, room))} 万元。",
+                "PUBLIC_LINE_EXCEEDED",
+                Severity.REFUSE,
+                f"公开额度 {line.certificate_number}：申请 {format_wan(counted_fen)} 万元，"
+                f"可用 {format_wan(max(0, room))} 万元。",
                 "CB+1",
             )
-        )  # fmt: skip
+        )
     return findings
 
 
@@ -192,7 +199,9 @@ def judge_use(*, customer: Customer, product: str, counted_fen: int, as_of: dt.d
 
 
 @transaction.atomic
-def report_default(*, customer: Customer, kind: str, default_date: dt.date, business_date: dt.date) -> PublicLine | None:
+def report_default(
+    *, customer: Customer, kind: str, default_date: dt.date, business_date: dt.date
+) -> PublicLine | None:
     """Order the cure of a default within the days of the policy; None when there is no public line in force."""
     line = PublicLine.objects.select_for_update().filter(customer=customer, status=PublicLine.Status.ACTIVE).first()
     if line is None:
@@ -202,9 +211,12 @@ def report_default(*, customer: Customer, kind: str, default_date: dt.date, busi
     line.cure_by_date = default_date + dt.timedelta(days=days)
     line.save(update_fields=["status", "default_kind", "default_date", "cure_by_date"])
     audit.record(
-        actor=None, action="facilities.public_line.curing", subject=("customer", customer.pk),
-        summary=f"公开额度 {line.certificate_number} {kind}，须于 {line.cure_by_date} 前整改", business_date=business_date,
-    )  # fmt: skip
+        actor=None,
+        action="facilities.public_line.curing",
+        subject=("customer", customer.pk),
+        summary=f"公开额度 {line.certificate_number} {kind}，须于 {line.cure_by_date} 前整改",
+        business_date=business_date,
+    )
     return line
 
 
@@ -256,7 +268,7 @@ def latest_cancellation(customer_id: int) -> PublicLine | None:
     return PublicLine.objects.filter(customer_id=customer_id, status=PublicLine.Status.CANCELLED).first()
 
 
-# --- events that let the bank adjust or cancel (CB+3) -------------------------------------------------------------------
+# --- events that let the bank adjust or cancel (CB+3) ---------------------------------------------------------------
 
 
 EVENTS = {
@@ -265,11 +277,12 @@ EVENTS = {
 }  # fmt: skip
 
 
-def judge_event(
-    *, customer: Customer, event: str, amount_fen: int, as_of: dt.date
-) -> list[Finding]:
-    """Whether an event lets the bank adjust or cancel the public line: litigation and guarantees from 30 % of net assets,
-    an investment above three years' profit after tax, the other events always."""
+def judge_event(*, customer: Customer, event: str, amount_fen: int, as_of: dt.date) -> list[Finding]:
+    """Whether an event lets the bank adjust or cancel the public line.
+
+    Litigation and guarantees from 30 % of net assets, an investment above three years' profit after tax, the other
+    events always.
+    """
     book, statement = load_book(), latest_statement(customer.pk, as_of=as_of)
     equity = statement.items["equity"] if statement else 0
     if event in ("litigation", "guarantee"):
@@ -291,7 +304,8 @@ def judge_event(
             return []
         return [
             _event_finding(
-                f"项目投资 {format_wan(amount_fen)} 万元，超过前三年税后利润之和 {format_wan(total)} 万元", "信贷业务手册"
+                f"项目投资 {format_wan(amount_fen)} 万元，超过前三年税后利润之和 {format_wan(total)} 万元",
+                "信贷业务手册",
             )
         ]
     return [_event_finding(EVENTS[event], "信贷业务手册")]

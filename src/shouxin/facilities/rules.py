@@ -255,7 +255,8 @@ def judge_product_limits(
                     Finding(
                         "PRODUCT_ABOVE_SUB_LIMIT",
                         Severity.REFUSE,
-                        f"{names.get(customer, customer)} 的{product.name}额度 {wan(amount)} 超过其成员额度 {wan(ceiling)}，"
+                        f"{names.get(customer, customer)} 的{product.name}额度 {wan(amount)} 超过其成员额度 "
+                        f"{wan(ceiling)}，"
                         f"请压降产品额度。",
                         "BR-12",
                         "《银行集团客户授信业务风险管理办法》第七条",

@@ -18,7 +18,7 @@ from shouxin.bank.scope import roles_of, scope_of
 from shouxin.bank.selectors import get_rate
 from shouxin.domain.findings import Finding
 from shouxin.facilities import drawing_checks, rules, use_approval
-from shouxin.facilities.models import Deal, Drawing, Facility, Repayment
+from shouxin.facilities.models import Deal, Drawing, Facility, Precondition, Repayment
 from shouxin.facilities.selectors import domain_deals
 from shouxin.limits import services as limits
 from shouxin.limits.models import Hold
@@ -240,7 +240,7 @@ def release_drawing(*, actor: Staff, drawing: Drawing, business_date: dt.date, m
         raise limits.LedgerError("DRAWING_NOT_RESERVED", f"该笔支用为“{drawing.get_state_display()}”，不能放款。")
     use_approval.decide(actor=actor, drawing=drawing, minutes_number=minutes_number, business_date=business_date)
     if drawing.commitment_id is not None:
-        drawing.hold_id = _use_commitment(drawing, actor, business_date)
+        drawing.hold_id = _use_commitment(drawing, actor)
     elif drawing.hold_id is not None:
         limits.post(
             hold_id=drawing.hold_id,
@@ -300,8 +300,44 @@ def withdraw_drawing(*, actor: Staff, drawing: Drawing, reason: str, business_da
     )
 
 
-def _use_commitment(drawing: Drawing, actor: Staff, business_date: dt.date) -> uuid.UUID:
+@transaction.atomic
+def add_precondition(*, actor: Staff, facility: Facility, text: str, business_date: dt.date) -> Precondition:
+    """Put a condition before a contract's drawings."""
+    _require_view(actor, facility.customer, _MAY_REQUEST, business_date, "放款前提由客户经理或支行行长登记")
+    row = Precondition.objects.create(facility=facility, text=text)
+    audit.record(
+        actor=actor,
+        action="facilities.precondition.added",
+        subject=("customer", facility.customer_id),
+        summary=f"{facility.number} 放款前提：{text}",
+        business_date=business_date,
+    )
+    return row
+
+
+@transaction.atomic
+def meet_precondition(*, actor: Staff, row: Precondition, evidence: str, business_date: dt.date) -> Precondition:
+    """A condition is met, with what shows it."""
+    may = frozenset({RoleAssignment.Role.OPERATIONS, RoleAssignment.Role.BRANCH_HEAD})
+    _require_view(actor, row.facility.customer, may, business_date, "放款前提由授信操作岗或支行行长确认落实")
+    row = Precondition.objects.select_for_update(of=("self",)).select_related("facility").get(pk=row.pk)
+    if row.met_date is not None:
+        raise NotAllowedError("该放款前提已落实。")
+    row.met_date, row.met_by, row.evidence = business_date, actor, evidence
+    row.save(update_fields=["met_date", "met_by", "evidence"])
+    audit.record(
+        actor=actor,
+        action="facilities.precondition.met",
+        subject=("customer", row.facility.customer_id),
+        summary=f"{row.facility.number} 放款前提已落实：{row.text}（{evidence}）",
+        business_date=business_date,
+    )
+    return row
+
+
+def _use_commitment(drawing: Drawing, actor: Staff) -> uuid.UUID:
     """Turn a part of a commitment into a booking: its place is given back and taken again in one transaction (X12)."""
+    assert drawing.commitment_id is not None  # noqa: S101 - the caller asked
     commitment = Deal.objects.select_for_update().get(pk=drawing.commitment_id)
     if commitment.is_drawn or commitment.closed_date is not None or commitment.amount_fen < drawing.amount_fen:
         raise limits.LedgerError("COMMITMENT_TOO_SMALL", "贷款承诺的未提取金额不足，请核对承诺余额。")

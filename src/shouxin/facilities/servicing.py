@@ -44,7 +44,9 @@ def _require(actor: Staff, customer: Customer, roles: frozenset[_Role], as_of: d
 
 
 def _locked(deal: Deal) -> Deal:
-    found = Deal.objects.select_for_update(of=("self",)).select_related("customer__party", "facility__node").get(pk=deal.pk)
+    found = (
+        Deal.objects.select_for_update(of=("self",)).select_related("customer__party", "facility__node").get(pk=deal.pk)
+    )
     if found.closed_date is not None:
         raise ServicingError(f"{found.number} 已于 {found.closed_date} 结清。")
     return found
@@ -103,8 +105,13 @@ def repay(*, actor: Staff, deal: Deal, amount_fen: int, business_date: dt.date) 
     )  # fmt: skip
     if is_final:
         _cure(deal, business_date)
-    _trace(deal, actor, "repaid", f"{deal.number} 还款 {format_wan(amount_fen)} 万元，释放额度 {format_wan(released)} 万元",
-           business_date)  # fmt: skip
+    _trace(
+        deal,
+        actor,
+        "repaid",
+        f"{deal.number} 还款 {format_wan(amount_fen)} 万元，释放额度 {format_wan(released)} 万元",
+        business_date,
+    )
     return repayment
 
 
@@ -145,10 +152,13 @@ def change_cover(
         changed_date=business_date, reason=reason, recorded_by=actor,
     )  # fmt: skip
     _trace(
-        deal, actor, "cover_changed",
+        deal,
+        actor,
+        "cover_changed",
         f"{deal.number} {change.get_kind_display()} {format_wan(before_fen)} → {format_wan(after_fen)} 万元，"
-        f"敞口变化 {format_wan(difference)} 万元" + (f"，超限 {format_wan(excess)} 万元" if excess else ""), business_date,
-    )  # fmt: skip
+        f"敞口变化 {format_wan(difference)} 万元" + (f"，超限 {format_wan(excess)} 万元" if excess else ""),
+        business_date,
+    )
     return CoverOutcome(change, excess)
 
 
@@ -171,7 +181,7 @@ def _follow(deal: Deal, difference: int, reason: str, actor: Staff, business_dat
     return 0
 
 
-# --- overdue and classes -------------------------------------------------------------------------------------------------
+# --- overdue and classes --------------------------------------------------------------------------------------------
 
 
 @transaction.atomic
@@ -195,14 +205,15 @@ def record_overdue(
         is_forced_advance=is_forced_advance, recorded_by=actor,
     )  # fmt: skip
     kind = "垫款" if is_forced_advance else "本金逾期" if principal_fen else "欠息"
-    public_lines.report_default(
-        customer=deal.customer, kind=kind, default_date=since_date, business_date=business_date
-    )
+    public_lines.report_default(customer=deal.customer, kind=kind, default_date=since_date, business_date=business_date)
     _trace(
-        deal, actor, "overdue",
-        f"{deal.number} {kind}：本金 {format_wan(principal_fen)} 万元，利息 {format_wan(interest_fen)} 万元，自 {since_date}",
+        deal,
+        actor,
+        "overdue",
+        f"{deal.number} {kind}：本金 {format_wan(principal_fen)} 万元，利息 {format_wan(interest_fen)} 万元，"
+        f"自 {since_date}",
         business_date,
-    )  # fmt: skip
+    )
     return overdue
 
 
@@ -263,12 +274,18 @@ def classify(*, actor: Staff | None, deal: Deal, grade: str, reason: str, busine
     if GRADES.index(grade) < GRADES.index(floor):
         citation = load_book().at("class.days_over.substandard", business_date).citation
         raise ServicingError(
-            f"{deal.number} 逾期 {days} 天，至少为{GRADE_NAMES[floor]}，不能认定为{GRADE_NAMES[grade]}（{citation}，CB-19）。"
+            f"{deal.number} 逾期 {days} 天，至少为{GRADE_NAMES[floor]}，不能认定为{GRADE_NAMES[grade]}"
+            f"（{citation}，CB-19）。"
         )
     row = AssetClass.objects.create(
-        deal=deal, grade=grade, floor=floor, days_overdue=days, classified_date=business_date, reason=reason,
+        deal=deal,
+        grade=grade,
+        floor=floor,
+        days_overdue=days,
+        classified_date=business_date,
+        reason=reason,
         decided_by=actor,
-    )  # fmt: skip
+    )
     _trace(deal, actor, "classified", f"{deal.number} 五级分类：{row.get_grade_display()}（{reason}）", business_date)
     return row
 
@@ -299,7 +316,7 @@ def lower_to_floors(*, as_of: dt.date) -> list[AssetClass]:
     return lowered
 
 
-# --- several branches ------------------------------------------------------------------------------------------------------
+# --- several branches -----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,4 +393,3 @@ def _trace(deal: Deal, actor: Staff | None, what: str, summary: str, business_da
         actor=actor, action=f"facilities.deal.{what}", subject=("customer", deal.customer_id), summary=summary,
         business_date=business_date, details={"deal": deal.number},
     )  # fmt: skip
-

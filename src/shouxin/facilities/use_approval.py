@@ -78,9 +78,13 @@ def decide(*, actor: Staff, drawing: Drawing, minutes_number: str, business_date
         if not minutes_number.strip():
             raise CaseError("一般额度下的使用须经贷款审批会议逐笔审批（CB+4），请填写会议纪要编号后再放款。")
         minutes = approvals.record_minutes(
-            actor=actor, number=minutes_number, meeting=Minutes.Meeting.LOAN, held_date=business_date,
-            resolution=f"同意 {case.subject_name} 支用 {format_wan(drawing.amount_fen)} 万元", business_date=business_date,
-        )  # fmt: skip
+            actor=actor,
+            number=minutes_number,
+            meeting=Minutes.Meeting.LOAN,
+            held_date=business_date,
+            resolution=f"同意 {case.subject_name} 支用 {format_wan(drawing.amount_fen)} 万元",
+            business_date=business_date,
+        )
         case = approvals.attach_minutes(actor=actor, case=case, minutes=minutes, business_date=business_date)
     opinion = "报分管行长同意（公开额度内）" if case.kind == Case.Kind.USE_PUBLIC else "同意使用"
     case = approvals.decide(actor=actor, case=case, is_approved=True, opinion=opinion, business_date=business_date)

@@ -49,9 +49,7 @@ class Alert(models.Model):
             models.CheckConstraint(
                 condition=Q(customer__isnull=False) | Q(group__isnull=False), name="alert_has_a_subject"
             ),
-            models.UniqueConstraint(
-                fields=["key"], condition=~Q(state="closed"), name="one_open_alert_of_a_kind"
-            ),
+            models.UniqueConstraint(fields=["key"], condition=~Q(state="closed"), name="one_open_alert_of_a_kind"),
             models.CheckConstraint(
                 condition=Q(closed_by__isnull=True) | ~Q(closed_by=F("acted_by")), name="alert_four_eyes"
             ),
@@ -84,7 +82,7 @@ class AlertNotice(models.Model):
 
 
 class Review(models.Model):
-    """授信后全面调查: at least every half year; the line goes on with the risk department's opinion and a report (CB+8)."""
+    """授信后全面调查: at least every half year; the line goes on with an opinion and a report (CB+8)."""
 
     class State(models.TextChoices):
         DUE = "due", "待调查"

@@ -1,4 +1,4 @@
-"""Half-yearly reviews: planned from the line or the last review, reported by the branch, continued by the risk department."""
+"""Half-yearly reviews: planned from the line or the last one, reported by the branch, continued by risk officers."""
 
 import datetime as dt
 
@@ -40,7 +40,12 @@ def plan_reviews(*, as_of: dt.date) -> int:
 
 
 def _plan(
-    since: dt.date, months: int, horizon: dt.date, *, group: CustomerGroup | None = None, customer: Customer | None = None
+    since: dt.date,
+    months: int,
+    horizon: dt.date,
+    *,
+    group: CustomerGroup | None = None,
+    customer: Customer | None = None,
 ) -> int:
     reviews = Review.objects.filter(group=group, customer=customer)
     if reviews.filter(state__in=[Review.State.DUE, Review.State.REPORTED]).exists():

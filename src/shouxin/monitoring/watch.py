@@ -31,7 +31,7 @@ def watch_customer(customer: Customer, *, as_of: dt.date) -> list[Alert]:
         found.append(
             raise_alert(
                 code="W06", customer=customer, business_date=as_of,
-                level=Alert.Level.RED if grade not in ("mention",) else Alert.Level.WARN,
+                level=Alert.Level.RED if grade != "mention" else Alert.Level.WARN,
                 message=f"{customer.party.name} 五级分类为{GRADE_NAMES[grade]}。",
             )
         )  # fmt: skip
@@ -56,12 +56,17 @@ def _excess(customer: Customer, as_of: dt.date) -> list[Alert]:
     nodes = Node.objects.filter(customer=customer, excess_cause__isnull=False, kind__in=["CUSTOMER", "PRODUCT"])
     return [
         raise_alert(
-            code="W03", customer=customer, business_date=as_of, level=Alert.Level.RED, key=f"W03:{node.pk}",
+            code="W03",
+            customer=customer,
+            business_date=as_of,
+            level=Alert.Level.RED,
+            key=f"W03:{node.pk}",
             message=f"{node.get_kind_display()}额度 {node.name}：用信 {format_wan(node.used_fen)} 万元，超过额度 "
-            f"{format_wan(node.cap_fen or 0)} 万元，支用已停止，须压降 {format_wan(node.used_fen - (node.cap_fen or 0))} 万元。",
+            f"{format_wan(node.cap_fen or 0)} 万元，支用已停止，须压降 "
+            f"{format_wan(node.used_fen - (node.cap_fen or 0))} 万元。",
         )
         for node in nodes
-    ]  # fmt: skip
+    ]
 
 
 def _arrears(customer: Customer, as_of: dt.date) -> list[Alert]:
@@ -89,7 +94,9 @@ def watch_group(group: CustomerGroup, *, as_of: dt.date) -> list[Alert]:
     """What a group's books show: closeness to the line of capital, excess, guarantees among members."""
     members = [m.customer_id for m in list_members(group, as_of=as_of)]
     found = []
-    for finding in rules.judge_group_total(amount_fen=group_total_fen(members, as_of=as_of), as_of=as_of, what="集团用信"):
+    for finding in rules.judge_group_total(
+        amount_fen=group_total_fen(members, as_of=as_of), as_of=as_of, what="集团用信"
+    ):
         if finding.code in ("GROUP_AT_WARN_LINE", "GROUP_ABOVE_QUARTER_END_SHARE", "GROUP_ABOVE_CAPITAL_SHARE"):
             level = Alert.Level.RED if finding.is_refusal else Alert.Level.WARN
             found.append(
@@ -100,11 +107,15 @@ def watch_group(group: CustomerGroup, *, as_of: dt.date) -> list[Alert]:
         over = node.used_fen - (node.cap_fen or 0)
         found.append(
             raise_alert(
-                code="W03", group=group, business_date=as_of, level=Alert.Level.RED,
-                message=f"集团用信 {format_wan(node.used_fen)} 万元，超过统一额度 {format_wan(node.cap_fen or 0)} 万元，"
+                code="W03",
+                group=group,
+                business_date=as_of,
+                level=Alert.Level.RED,
+                message=f"集团用信 {format_wan(node.used_fen)} 万元，超过统一额度 "
+                f"{format_wan(node.cap_fen or 0)} 万元，"
                 f"超出 {format_wan(over)} 万元，支用已停止。",
             )
-        )  # fmt: skip
+        )
     line = find_line(group.pk, as_of=as_of)
     guarantees = connections.group_guarantees(group, line_fen=line.amount_fen if line else None, as_of=as_of)
     found += [
@@ -146,7 +157,7 @@ def end_of_day(*, as_of: dt.date) -> DayEnd:
     return DayEnd(Alert.objects.count() - before, lowered, cancelled, plan_reviews(as_of=as_of))
 
 
-# --- acts whose consequences are seen the same day ---------------------------------------------------------------------
+# --- acts whose consequences are seen the same day ------------------------------------------------------------------
 
 
 def _after(customer: Customer, as_of: dt.date) -> list[Alert]:
@@ -208,6 +219,7 @@ def record_transaction(
 def open_excesses() -> list[Excess]:
     """Every limit that is above its cap, the largest first."""
     return list(
-        Excess.objects.filter(closed_at__isnull=True).select_related("node__customer", "node__group").order_by("-amount_fen")
+        Excess.objects.filter(closed_at__isnull=True)
+        .select_related("node__customer", "node__group")
+        .order_by("-amount_fen")
     )
-

@@ -56,9 +56,7 @@ def effective_limit(key: str, as_of: dt.date) -> InForce:
     in_force = load_book().at(key, as_of)
     if in_force.parameter.comparison not in {"<=", "<"}:
         return in_force
-    stricter = [
-        row for row in _limit_values(key, as_of) if Decimal(row.value) < in_force.decimal
-    ]
+    stricter = [row for row in _limit_values(key, as_of) if Decimal(row.value) < in_force.decimal]
     if not stricter:
         return in_force
     row = min(stricter, key=lambda row: (Decimal(row.value), row.version.document.rank))
@@ -76,9 +74,7 @@ def ranked_values(key: str, as_of: dt.date) -> list[RankedValue]:
         for r in _limit_values(key, as_of)
     ]  # fmt: skip
     bank = Document.Issuer.BANK
-    rows.append(
-        RankedValue(own.decimal, str(bank.label), Document.RANK[bank], own.citation, ruling.value == own.value)
-    )
+    rows.append(RankedValue(own.decimal, str(bank.label), Document.RANK[bank], own.citation, ruling.value == own.value))
     return sorted(rows, key=lambda row: row.rank)
 
 
@@ -133,7 +129,9 @@ def open_questions() -> QuerySet[Question]:
 
 def to_study(person: Staff) -> QuerySet[Version]:
     """Versions that were sent to somebody and not yet studied."""
-    return Version.objects.filter(receipts__staff=person, receipts__studied_date__isnull=True).select_related("document")
+    return Version.objects.filter(receipts__staff=person, receipts__studied_date__isnull=True).select_related(
+        "document"
+    )
 
 
 def unseen_replies(person: Staff) -> QuerySet[Question]:
