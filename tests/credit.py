@@ -79,9 +79,7 @@ def submitted(
 
 
 def reviewed(bank: DemoBank, case: Case, *, on: dt.date = DAY) -> Case:
-    return approvals.review(
-        actor=bank.staff("fengxc"), case=case, agrees=True, opinion="同意", business_date=on
-    )
+    return approvals.review(actor=bank.staff("fengxc"), case=case, agrees=True, opinion="同意", business_date=on)
 
 
 def with_minutes(bank: DemoBank, case: Case, number: str = "行办〔2025〕20 号", *, on: dt.date = DAY) -> Case:
@@ -100,5 +98,3 @@ def decided(bank: DemoBank, case: Case, *, by: str = "wanghy", on: dt.date = DAY
 
 def in_force(bank: DemoBank, case: Case, *, on: dt.date = DAY) -> Case:
     return line_cases.operate(actor=bank.staff("yaoj"), case=case, opinion="已签约", business_date=on)
-
-

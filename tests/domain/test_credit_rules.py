@@ -39,18 +39,16 @@ def test_days_overdue_count_from_the_day_it_fell_due() -> None:
     assert days_overdue(None, dt.date(2025, 6, 30)) == 0
 
 
-@pytest.mark.clause("X21")
 def test_ten_percent_of_net_assets_and_above_is_reported() -> None:
-    """450 of 4,000 is 11.25 %, of 5,000 9.00 %; exactly 10 % is reported."""
+    """X21: 450 of 4,000 is 11.25 %, of 5,000 9.00 %; exactly 10 % is reported."""
     assert must_report(450, 4_000, Decimal(10))
     assert not must_report(450, 5_000, Decimal(10))
     assert must_report(450, 4_500, Decimal(10))
     assert not must_report(450, 4_501, Decimal(10))
 
 
-@pytest.mark.clause("X22")
 def test_a_symbolic_price_weighs_as_its_fair_value() -> None:
-    """Equipment worth 200 for one yuan: 13.33 % of 1,500 by fair value, nothing by price."""
+    """X22: Equipment worth 200 for one yuan: 13.33 % of 1,500 by fair value, nothing by price."""
     weight = transaction_weight_fen(price_fen=100, fair_value_fen=200_000_000)
     assert must_report(weight, 1_500_000_000, Decimal(10))
     assert not must_report(100, 1_500_000_000, Decimal(10))
@@ -65,10 +63,11 @@ def test_a_symbolic_price_weighs_as_its_fair_value() -> None:
      ("400", "2400", None, "major"), ("400", "2800", "2400", "general"), ("480", "2880", "2400", "major"),
      ("100", "2880", "2400", "major")],
 )  # fmt: skip
-@pytest.mark.clause("Y09")
 def test_major_at_one_percent_or_five_together_then_each_further_one(
     amount: str, cumulative: str, before: str | None, kind: str
 ) -> None:
+    """Y09 of the worked example."""
+
     def fen(wan: str) -> int:
         return int(Decimal(wan) * 1_000_000)
 

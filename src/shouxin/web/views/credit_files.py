@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from shouxin.domain.credit_rules import GRADE_NAMES
-from shouxin.domain.measurement import METHODS
+from shouxin.domain.measurement import METHODS, shown
 from shouxin.facilities import connections, evaluating, line_life, public_lines, servicing
 from shouxin.facilities.models import (
     CustomerLine,
@@ -204,7 +204,13 @@ def _evaluate(
     results = []
     if request.method == "POST":
         results = [
-            (METHODS[code], measured) for code, measured in evaluating.measure(inputs, as_of=visit.business_date)
+            {
+                "method": METHODS[code],
+                "steps": [(name, shown(value)) for name, value in measured.steps],
+                "note": measured.note,
+                "amount": "—" if measured.amount_wan is None else shown(measured.amount_wan),
+            }
+            for code, measured in evaluating.measure(inputs, as_of=visit.business_date)
         ]
         if form.is_valid() and not problems and "trial" not in request.POST:
             data = form.cleaned_data
