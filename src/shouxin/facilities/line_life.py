@@ -201,9 +201,9 @@ def list_lines(*, scope: DataScope, as_of: dt.date) -> list[LineRow]:
     ).select_related("customer__party", "customer__unit")  # fmt: skip
     rows.extend(
         _row(
-            "customer", "一般额度授信", line.customer.party.name, line.customer_id, line.customer.number, line.amount_fen,
-            nodes.get(line.customer_id), line.valid_from, line.valid_to, as_of, lead=line.customer.unit.name,
-            flag=line.flag,
+            "customer", "一般额度授信", line.customer.party.name, line.customer_id, line.customer.number,
+            line.amount_fen, nodes.get(line.customer_id), line.valid_from, line.valid_to, as_of,
+            lead=line.customer.unit.name, flag=line.flag,
         )
         for line in single
     )  # fmt: skip
