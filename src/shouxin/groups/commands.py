@@ -7,16 +7,18 @@ import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import click
 
-from shouxin.domain.evidence import Agreement, Entity, EntityKind, Evidence, Holding
+from shouxin.domain.evidence import Agreement, Entity, EntityKind, Evidence, Holding, Register
 from shouxin.domain.groups import Determination, GroupSettings
 from shouxin.domain.groups import identify as run
 from shouxin.domain.groups.control import Step
 from shouxin.domain.groups.determination import Star
+from shouxin.domain.groups.lookthrough import closed_ring_text, direct_shares, look_through, percent_of
 from shouxin.domain.groups.sentences import AGREEMENTS, sentence
 from shouxin.domain.proof_check import ProofChecker, ProofError, ProofRules
 from shouxin.groups.policy_settings import settings_from
@@ -27,6 +29,7 @@ from shouxin.policy import load_book
 
 CONTROL_HEADER = ("unit", "unit_kind", "anchor", "company")
 GROUPS_HEADER = ("group", "anchor", "member", "basis", "customer", "ultimate")
+LOOK_THROUGH_HEADER = ("company", "owner", "share_percent", "is_person", "beneficial")
 FINDINGS_HEADER = ("code", "severity", "subject", "message")
 
 
@@ -80,13 +83,19 @@ def _common(command: Any) -> Any:
 @_common
 @click.option("--control", type=click.Choice(["all", "ultimate"]), default="all", show_default=True,
               help="Every control pair, or ultimate controllers only (for big registers).")  # fmt: skip
+@click.option("--look-through", "with_shares", is_flag=True,
+              help="Also lookthrough.csv: who owns the customers in the end, through all paths.")  # fmt: skip
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Where to write; the folder is made.")
-def identify(source: Path, as_of: dt.date, control: str, out: Path | None, as_json: bool, **options: Any) -> None:
+def identify(
+    source: Path, as_of: dt.date, control: str, with_shares: bool, out: Path | None, as_json: bool, **options: Any
+) -> None:
     """Find the group customers in the evidence tables of DIR, with a proof of each membership.
 
     Writes control.csv, groups.csv, proofs.jsonl and findings.csv to --out. Needs no database. When DIR holds
     holdings.parquet, the engine on arrays is used: ultimate controllers only, and the result is Parquet too.
     """
+    if with_shares and (out is None or is_parquet(source)):
+        raise BadInputError("--look-through 需要 --out，并且只用于 CSV 或工作簿形式的证据表")
     if is_parquet(source):
         from shouxin.groups.array_commands import identify_parquet
 
@@ -98,6 +107,8 @@ def identify(source: Path, as_of: dt.date, control: str, out: Path | None, as_js
     _say(f"{len(found.stars)} controlling units, {len(found.groups)} groups of two or more customers")
     if out is not None:
         _write(found, settings, as_of, source, out, has_whole_proofs=is_ultimate)
+        if with_shares:
+            _write_look_through(out, evidence, found.register)
     summary = _summary(found, as_of)
     if as_json:
         click.echo(json.dumps(summary | {"groups": _groups_json(found)}, ensure_ascii=False, indent=1))
@@ -361,6 +372,26 @@ def _write(
     (out / "run.json").write_text(json.dumps(_about(found, settings, as_of), ensure_ascii=False), encoding="utf-8")
     _copy_evidence(source, out / "evidence")
     _say(f"control.csv ({len(control):,} pairs), groups.csv, proofs.jsonl, findings.csv written to {out}")
+
+
+def _write_look_through(out: Path, evidence: Evidence, register: Register) -> None:
+    """Everybody's final share in each customer; closed rings that nobody owns go to the findings."""
+    shares = direct_shares(evidence, register)
+    line = load_book().decimal("owner.beneficial_pct", register.day)
+    rows: list[tuple[object, ...]] = []
+    rings: set[tuple[str, ...]] = set()
+    for company in sorted(filter(register.is_customer, register.entities)):
+        found = look_through(company, shares)
+        rings.update(found.singular_rings)
+        for owner, share in sorted(found.share_of.items(), key=lambda row: (-row[1], row[0])):
+            is_beneficial = register.is_person(owner) and share * 100 >= Fraction(line)
+            rows.append((company, owner, percent_of(share), int(register.is_person(owner)), int(is_beneficial)))
+    _write_csv(out / "lookthrough.csv", LOOK_THROUGH_HEADER, rows)
+    with (out / "findings.csv").open("a", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows(
+            ("LOOK_THROUGH_RING", "warn", ring[0], closed_ring_text(ring, register)) for ring in sorted(rings)
+        )
+    _say(f"lookthrough.csv ({len(rows):,} shares, {len(rings)} closed rings)")
 
 
 def _about(found: Determination, settings: GroupSettings, as_of: dt.date) -> dict[str, Any]:
