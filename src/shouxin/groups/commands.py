@@ -85,6 +85,8 @@ def _common(command: Any) -> Any:
               help="Every control pair, or ultimate controllers only (for big registers).")  # fmt: skip
 @click.option("--look-through", "with_shares", is_flag=True,
               help="Also lookthrough.csv: who owns the customers in the end, through all paths.")  # fmt: skip
+@click.option("--spark", "with_spark", is_flag=True,
+              help="Read a Parquet register with Spark, for one that outgrows this machine (shouxin[spark], Java).")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Where to write; the folder is made.")
 def identify(
     source: Path, as_of: dt.date, control: str, with_shares: bool, out: Path | None, as_json: bool, **options: Any
@@ -96,6 +98,8 @@ def identify(
     """
     if with_shares and (out is None or is_parquet(source)):
         raise BadInputError("--look-through 需要 --out，并且只用于 CSV 或工作簿形式的证据表")
+    if options["with_spark"] and not is_parquet(source):
+        raise BadInputError("--spark 只用于 Parquet 形式的登记簿")
     if is_parquet(source):
         from shouxin.groups.array_commands import identify_parquet
 
