@@ -293,6 +293,27 @@ def _add_stakes(
 
 
 @nb.njit(cache=True)
+def passing_clusters(holder: Ints, company: Ints, votes: Longs, total: Longs, top: Ints) -> Longs:
+    """Clusters whose open stakes, given in company order, pass the line of a company: (label, company) as one key."""
+    summed_for = np.zeros(top.size, np.int32)  # the company that ``sums`` is about, plus one: fresh memory is zero
+    sums = np.zeros(top.size, np.int64)
+    waiting, waits = np.empty(64, np.int64), 0
+    for row in range(holder.size):
+        label, held = top[holder[row]], company[row]
+        if summed_for[label] != held + 1:
+            summed_for[label] = held + 1
+            sums[label] = 0
+        was_below = not _passes(sums[label], total[held])
+        sums[label] += votes[row]
+        if was_below and _passes(sums[label], total[held]):
+            if waits == waiting.size:
+                waiting = _longer(waiting)
+            waiting[waits] = (np.int64(label) << 32) | np.int64(held)
+            waits += 1
+    return waiting[:waits]
+
+
+@nb.njit(cache=True)
 def merge_jointly(
     starts: Ints,
     holder: Ints,
@@ -300,58 +321,37 @@ def merge_jointly(
     total: Longs,
     controller: Ints,
     top: Ints,
-    size: Ints,
     is_linking: Flags,
     stake_starts: Ints,
     stake_company: Ints,
     stake_votes: Longs,
+    passing: Longs,
 ) -> tuple[Ints, Ints, Ints, Longs, Flags]:
     """Join clusters whose votes together pass the line of an open company, until nothing more joins.
+
+    ``passing`` are those that do so at the beginning (``passing_clusters``); without any there is nothing to do.
 
     Each joining renames the side with fewer open stakes, so a stake is added O(log E) times. ``controller`` and ``top``
     change in place. Gives, in the order of joining: companies, where their contributions start, holders, votes; and the
     companies that their own cluster holds (D7 by several holdings).
     """
     n = controller.size
+    waiting, waits = passing.copy(), passing.size
     cluster = top.copy()
-    head = np.empty(n, np.int32)  # the top of the cluster with this label
-    following = np.empty(n, np.int32)  # the members of a cluster that have stakes, in a circle
-    for entity in range(n):
-        head[entity] = following[entity] = entity
+    head = np.arange(n).astype(np.int32)  # the top of the cluster with this label
+    following = head.copy()  # the members of a cluster that have stakes, in a circle
     load = np.zeros(n, np.int64)
-    is_summed = size > 1
+    is_summed = np.zeros(n, np.bool_)  # only clusters that join something are ever added up
+    is_touched = np.zeros(n, np.bool_)
     for entity in range(n):
-        label, own = cluster[entity], stake_starts[entity + 1] - stake_starts[entity]
+        own = stake_starts[entity + 1] - stake_starts[entity]
         if own > 0:
+            label = cluster[entity]
             load[label] += own
             if label != entity:
                 following[entity] = following[label]
                 following[label] = entity
-    expected, slots = np.int64(0), 1024
-    for label in range(n):
-        if is_summed[label]:
-            expected += load[label]
-    while slots < 3 * expected:
-        slots *= 2
-    keys, sums, used = np.full(slots, -1, np.int64), np.zeros(slots, np.int64), 0
-    waiting, waits = np.empty(1024, np.int64), 0
-    for label in range(n):
-        if is_summed[label] and load[label] > 0:
-            keys, sums, used, waiting, waits = _add_stakes(
-                label,
-                label,
-                following,
-                stake_starts,
-                stake_company,
-                stake_votes,
-                total,
-                controller,
-                keys,
-                sums,
-                used,
-                waiting,
-                waits,
-            )
+    keys, sums, used = np.full(1024, -1, np.int64), np.zeros(1024, np.int64), 0
     joined, joins = np.empty(64, np.int32), 0
     via_starts = np.zeros(65, np.int32)
     via_holder, via_votes, vias = np.empty(256, np.int32), np.empty(256, np.int64), 0
@@ -410,12 +410,12 @@ def merge_jointly(
                     waiting,
                     waits,
                 )
-        is_summed[stays] = True
+        is_summed[stays] = is_touched[stays] = is_touched[goes] = True
         following[stays], following[goes] = following[goes], following[stays]
     if joins > 0:
         for entity in range(n):
-            label = cluster[entity]
-            top[entity] = head[label if cluster[label] == label else _find(cluster, entity)]
+            if is_touched[cluster[entity]]:
+                top[entity] = head[_find(cluster, entity)]
     return joined[:joins], via_starts[: joins + 1], via_holder[:vias], via_votes[:vias], is_self_held
 
 
