@@ -20,14 +20,16 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from shouxin.bench.registers import MadeRegister, make_register, write_register
-from shouxin.bench.report import Report, Row, interleaved, peak_mib
+from shouxin.bench.report import Report, Row, interleaved, peak_mib, percentile
 from shouxin.domain.groups import arrays, kernels
+from shouxin.domain.groups.live import LiveRegister
 from shouxin.domain.groups.settings import GroupSettings
 from shouxin.groups.policy_settings import settings_from
 from shouxin.intake.parquet_files import read_register
 from shouxin.policy import load_book
 
 DAY = dt.date(2025, 6, 30)
+EDITS = 20_000
 Labels = NDArray[np.int32]
 Contenders = dict[str, Callable[[], object]]
 
@@ -52,6 +54,7 @@ def groups(quick: bool, sizes: str, rounds: int, seed: int, spark: bool, as_json
             place = Path(folder) / str(size)
             write_register(made, place)
             per_holding.append((size, _one_size(report, made, place, settings, rounds)))
+            _edits(report, made, settings)
             if size <= 100_000:
                 _small_peers(report, made, settings)
             if size == 1_000_000 and spark:
@@ -132,6 +135,41 @@ def _one_size(report: Report, made: MadeRegister, place: Path, settings: GroupSe
             Row(f"{name}: ours against DuckDB", timings["whole"].wall_s, "s", peer="DuckDB SQL rounds", ratio=ratio)
         )
     return engine.wall_s
+
+
+def _edits(report: Report, made: MadeRegister, settings: GroupSettings) -> None:
+    """One stake changed at a time, of random companies; at the end the partition is that of a full run."""
+    random = np.random.default_rng(11)
+    columns = _columns(made, with_families=False)
+    live = LiveRegister(columns)
+    starts = kernels.starts_of(made.company, made.n)
+    companies = random.integers(0, made.companies, EDITS)
+    companies = companies[starts[companies + 1] > starts[companies]]
+    rows = starts[companies] + (random.random(companies.size) * (starts[companies + 1] - starts[companies])).astype(int)
+    edits = list(zip(made.holder[rows].tolist(), companies.tolist(), (made.votes[rows] * random.random(rows.size) * 3)
+                     .astype(np.int64).tolist(), strict=True))  # fmt: skip
+    live.set_votes(holder=edits[0][0], company=edits[0][1], votes=edits[0][2])
+    walls = []
+    for holder, company, votes in edits:
+        began = time.perf_counter()
+        live.set_votes(holder=holder, company=company, votes=votes)
+        walls.append(time.perf_counter() - began)
+    changed = columns.votes.copy()
+    for holder, company, votes in edits:
+        at = slice(starts[company], starts[company + 1])
+        own = np.flatnonzero(made.holder[at] == holder) + starts[company]
+        changed[own] = 0
+        changed[own[0]] = votes
+    after = replace(columns, votes=changed)
+    began = time.perf_counter()
+    full = _tops(after, settings)
+    full_s = time.perf_counter() - began
+    sample = random.integers(0, made.n, 20_000).tolist()
+    report.require(all(full[at] in (-1, live.top(at)) for at in sample), "a changed register differs from a full run")
+    median = statistics.median(walls)
+    report.add(Row(f"{made.holder.size:,} holdings: one changed stake", median * 1e6, "µs", p50_ms=median * 1e3,
+                   p99_ms=percentile(walls, 0.99) * 1e3, peer="the engine's full run",
+                   ratio=full_s / median))  # fmt: skip
 
 
 def _without_families(columns: arrays.Columns) -> arrays.Columns:

@@ -9,7 +9,7 @@ from pyspark.sql import functions as sf
 
 
 def merge_clusters(session: SparkSession, holdings: Path, n: int) -> NDArray[np.int32]:
-    """The cluster of each entity 0 … n - 1: whoever passes half of a company's votes joins it, until nothing changes."""
+    """The cluster of each entity 0 … n - 1: who passes half of a company's votes joins it, until nothing changes."""
     rows = session.read.parquet(str(holdings)).where("holder <> company")
     stake = rows.groupBy("holder", "company").agg(sf.sum("votes").alias("votes")).cache()
     every = session.read.parquet(str(holdings)).groupBy("company").agg(sf.sum("votes").alias("total")).cache()

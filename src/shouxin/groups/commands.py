@@ -85,8 +85,12 @@ def _common(command: Any) -> Any:
               help="Every control pair, or ultimate controllers only (for big registers).")  # fmt: skip
 @click.option("--look-through", "with_shares", is_flag=True,
               help="Also lookthrough.csv: who owns the customers in the end, through all paths.")  # fmt: skip
-@click.option("--spark", "with_spark", is_flag=True,
-              help="Read a Parquet register with Spark, for one that outgrows this machine (shouxin[spark], Java).")
+@click.option(
+    "--spark",
+    "with_spark",
+    is_flag=True,
+    help="Read a Parquet register with Spark, for one that outgrows this machine (shouxin[spark], Java).",
+)
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Where to write; the folder is made.")
 def identify(
     source: Path, as_of: dt.date, control: str, with_shares: bool, out: Path | None, as_json: bool, **options: Any

@@ -1,4 +1,4 @@
-"""A register that outgrows one machine: Spark keeps the stakes that can decide something, the array engine does the rest.
+"""A register that outgrows one machine: Spark keeps what can decide something, the array engine does the rest.
 
 Most stakes of a register decide nothing: where one holder has more than half, nobody else matters; and a person with a
 minority stake, without relatives, agreement, concert set or majority anywhere, is in no unit but their own. One pass
@@ -55,12 +55,14 @@ def reduce_register(session: SparkSession, source: Path, target: Path, *, as_of:
     stakes = _stakes(tables["holdings"])
     totals = _totals(stakes, tables.get("entities"))
     kept = _deciding(stakes, totals, _named(tables)).localCheckpoint()
-    _write(kept.select("holder", "company", "votes").orderBy("company", "holder").toArrow(), target / "holdings.parquet")
+    _write(
+        kept.select("holder", "company", "votes").orderBy("company", "holder").toArrow(), target / "holdings.parquet"
+    )
     for name in SMALL_TABLES:
         if name in tables:
             _write(tables[name].toArrow(), target / f"{name}.parquet")
-    _write(_entities(tables, kept, totals, stakes).toArrow(), target / "entities.parquet")
-    return kept.count()
+    _write(_entities(tables, kept, totals).toArrow(), target / "entities.parquet")
+    return int(kept.count())
 
 
 def _read(session: SparkSession, source: Path, name: str, as_of: dt.date) -> DataFrame:
@@ -122,7 +124,9 @@ def _deciding(stakes: DataFrame, totals: DataFrame, named: DataFrame | None) -> 
     in_company = sf.expr("max(is_majority AND holder <> company) OVER (PARTITION BY company)")
     of_holder = sf.expr("max(is_majority) OVER (PARTITION BY holder)")
     rows = rows.withColumn("has_majority", in_company).withColumn("controls", of_holder)
-    rows = rows.join(totals.select(sf.col("company").alias("holder"), sf.lit(True).alias("is_company")), "holder", "left")
+    rows = rows.join(
+        totals.select(sf.col("company").alias("holder"), sf.lit(True).alias("is_company")), "holder", "left"
+    )
     is_named = sf.lit(False)
     if named is not None:
         rows = rows.join(named.withColumn("is_named", sf.lit(True)), "holder", "left")
@@ -131,7 +135,7 @@ def _deciding(stakes: DataFrame, totals: DataFrame, named: DataFrame | None) -> 
     return rows.where(is_named | sf.when(sf.col("has_majority"), sf.col("is_majority")).otherwise(may_join))
 
 
-def _entities(tables: Mapping[str, DataFrame], kept: DataFrame, totals: DataFrame, stakes: DataFrame) -> DataFrame:
+def _entities(tables: Mapping[str, DataFrame], kept: DataFrame, totals: DataFrame) -> DataFrame:
     """Those that the smaller register names, with the totals of the whole one."""
     mentioned = kept.select(sf.col("holder").alias("id")).union(kept.select("company"))
     for name in SMALL_TABLES:

@@ -183,7 +183,7 @@ def _eliminate(
 
 
 def _components(company: str, shares: Shares) -> list[list[str]]:
-    """Everybody above a company in strongly connected components, each after all that it holds (Tarjan, no recursion)."""
+    """Everybody above a company in strongly connected components, each after all that it holds (Tarjan)."""
     number: dict[str, int] = {}
     lowest: dict[str, int] = {}
     open_nodes: list[str] = []

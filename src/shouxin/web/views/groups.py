@@ -146,7 +146,7 @@ def _other_day(request: HttpRequest) -> dt.date | None:
 
 
 @page()
-def export_evidence(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
+def export_evidence(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:  # noqa: ARG001
     """The evidence tables behind a group on a day, as a workbook that ``shouxin identify`` reads."""
     group = get_object_or_404(CustomerGroup, number=number)
     row = _row(visit, is_confirmed=True, pk=group.pk)
