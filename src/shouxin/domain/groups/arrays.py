@@ -146,9 +146,8 @@ def _merge(columns: Columns, starts: Ints, votes: Longs) -> _Merged:
         passed_on = ~is_linking & (controller >= 0)
         if not passed_on.any():
             has_majority = controller != kernels.NOBODY
-            in_ring = kernels.cut_rings(controller)
-            top, size = kernels.tops_by_majority(controller)
-            rows = kernels.open_stakes(starts, holder, votes, total, controller, top, size, is_linking)
+            top, has_cluster, in_ring = kernels.tops_by_majority(controller)
+            rows = kernels.open_stakes(starts, holder, votes, total, controller, top, has_cluster, is_linking)
             joint = _merge_jointly(starts, holder, votes, total, controller, top, is_linking, rows)
             joined, via_starts, via_holder, via_votes, self_held = joint
             passed_on = ~is_linking & (controller == kernels.JOINT)

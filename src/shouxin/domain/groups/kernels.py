@@ -83,7 +83,16 @@ def join_doubles(starts: Ints, holder: Ints, votes: Longs, n: int) -> None:
     seen_in = np.full(n, -1, np.int32)
     first_row = np.empty(n, np.int32)
     for company in range(n):
-        for row in range(starts[company], starts[company + 1]):
+        begin, end = starts[company], starts[company + 1]
+        if end - begin <= 16:  # a few rows are compared in place, without a jump through memory for each
+            for row in range(begin + 1, end):
+                for earlier in range(begin, row):
+                    if holder[earlier] == holder[row]:
+                        votes[earlier] += votes[row]
+                        votes[row] = 0
+                        break
+            continue
+        for row in range(begin, end):
             who = holder[row]
             if seen_in[who] == company:
                 votes[first_row[who]] += votes[row]
@@ -119,53 +128,51 @@ def majorities(
 
 
 @nb.njit(cache=True)
-def cut_rings(controller: Ints) -> Flags:
-    """Open every ring of sole majorities at its smallest id and say which entities are in one (D7)."""
+def tops_by_majority(controller: Ints) -> tuple[Ints, Flags, Flags]:
+    """The top of each entity along sole majorities, which tops have anybody below them, and who is in a ring.
+
+    Every ring is opened at its smallest id: that one is the top, and ``controller`` has nobody for it any more (D7).
+    """
     n = controller.size
-    seen_by = np.full(n, -1, np.int32)
-    in_ring = np.zeros(n, np.bool_)
+    unseen, on_the_way = -1, -2
+    top = np.full(n, unseen, np.int32)
+    has_cluster, in_ring = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
     for start in range(n):
         at = start
-        while controller[at] >= 0 and seen_by[at] == -1:
-            seen_by[at] = start
+        while top[at] == unseen and controller[at] >= 0:
+            top[at] = on_the_way
             at = controller[at]
-        if controller[at] >= 0 and seen_by[at] == start:
+        if top[at] == on_the_way:
             smallest, walk = at, controller[at]
-            in_ring[at] = True
             while walk != at:
-                in_ring[walk] = True
                 smallest = min(smallest, walk)
                 walk = controller[walk]
+            while top[walk] == on_the_way:
+                top[walk] = smallest
+                in_ring[walk] = True
+                walk = controller[walk]
             controller[smallest] = NOBODY
-        elif seen_by[at] == -1:
-            seen_by[at] = start
-    return in_ring
-
-
-@nb.njit(cache=True)
-def tops_by_majority(controller: Ints) -> tuple[Ints, Ints]:
-    """The top of each entity along sole majorities, and the size of each top's cluster."""
-    n = controller.size
-    top = np.full(n, -1, np.int32)
-    size = np.zeros(n, np.int32)
-    for start in range(n):
-        at = start
-        while top[at] == -1 and controller[at] >= 0:
-            at = controller[at]
-        found = top[at] if top[at] != -1 else at
-        walk = start
-        while top[walk] == -1:
+        elif top[at] == unseen:
+            top[at] = at
+        found, walk = top[at], start
+        while top[walk] == on_the_way:
             top[walk] = found
-            if controller[walk] < 0:
-                break
             walk = controller[walk]
-        size[found] += 1
-    return top, size
+        if start != found:
+            has_cluster[found] = True
+    return top, has_cluster, in_ring
 
 
 @nb.njit(cache=True)
 def open_stakes(
-    starts: Ints, holder: Ints, votes: Longs, total: Longs, controller: Ints, top: Ints, size: Ints, is_linking: Flags
+    starts: Ints,
+    holder: Ints,
+    votes: Longs,
+    total: Longs,
+    controller: Ints,
+    top: Ints,
+    has_cluster: Flags,
+    is_linking: Flags,
 ) -> tuple[Ints, Ints, Longs]:
     """Stakes in companies without a sole majority, of holders that are or may come into a cluster, where these could
     pass the line together: all that can still decide something.
@@ -174,7 +181,7 @@ def open_stakes(
     may_join = np.zeros(n, np.bool_)
     for entity in range(n):
         is_open = controller[entity] == NOBODY and starts[entity + 1] > starts[entity]
-        may_join[entity] = is_linking[entity] and (is_open or size[top[entity]] > 1)
+        may_join[entity] = is_linking[entity] and (is_open or has_cluster[top[entity]])
     rows_holder, rows_company = np.empty(holder.size, np.int32), np.empty(holder.size, np.int32)
     rows_votes = np.empty(holder.size, np.int64)
     count = 0
