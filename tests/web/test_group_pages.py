@@ -135,20 +135,17 @@ def test_two_officers_decide_on_the_page(demo_bank: DemoBank) -> None:
 
 
 def test_a_candidate_is_proposed_with_some_members_left_out(demo_bank: DemoBank) -> None:
+    """One alone is a single customer and no group; two are proposed, the others stay out."""
+    Membership.objects.filter(customer=demo_bank.customer("E")).delete()
     candidate = Candidate.objects.get(label="G2")
-    f = demo_bank.customer("F")
-    answer = sign_in(demo_bank.staff("gaoyl")).post(
-        reverse("candidate_detail", args=[candidate.pk]),
-        {
-            "with_members": "1",
-            "member": [f.pk],
-            "name": "亮剑系",
-            "responsible": demo_bank.staff("suny").pk,
-            "reason": "x",
-        },
-    )
-    assert answer.status_code == 302
-    assert [member["customer"] for member in GroupChange.objects.get(status="proposed").members] == [f.pk]
+    e, f = demo_bank.customer("E").pk, demo_bank.customer("F").pk
+    fields = {"with_members": "1", "name": "亮剑系", "responsible": demo_bank.staff("suny").pk, "reason": "x"}
+    client, url = sign_in(demo_bank.staff("gaoyl")), reverse("candidate_detail", args=[candidate.pk])
+    alone = client.post(url, fields | {"member": [f]})
+    assert alone.status_code == 422
+    assert "单一客户" in alone.content.decode()
+    assert client.post(url, fields | {"member": [e, f]}).status_code == 302
+    assert {member["customer"] for member in GroupChange.objects.get(status="proposed").members} == {e, f}
 
 
 def test_a_merge_is_proposed_on_the_page_and_waits_for_the_other_officer(demo_bank: DemoBank) -> None:
