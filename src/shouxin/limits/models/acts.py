@@ -1,4 +1,4 @@
-"""Acts on limits that have a life of their own: shifted caps, earmarks, overrides, 串用 rules, freezes by two persons."""
+"""Acts on limits with a life of their own: shifted caps, earmarks, overrides, 串用 rules, freezes by two persons."""
 
 import uuid
 from typing import ClassVar

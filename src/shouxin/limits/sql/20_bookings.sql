@@ -54,11 +54,20 @@ BEGIN
         cover := limit_take_cover(covers, on_date);
     END IF;
     IF options ? 'may_borrow' THEN
-        path := limit_borrow(facility, base, on_date, actor, cover);
-    ELSE
-        path := ARRAY(SELECT n FROM limit_lock_path(facility) n);
+        BEGIN
+            path := limit_borrow(facility, base, on_date, actor, cover);
+            reply := limit_judge(path, base, on_date, least(cover, base), permit.token IS NOT NULL);
+            IF reply ->> 'outcome' <> 'accepted' THEN
+                RAISE EXCEPTION 'borrowing does not help' USING ERRCODE = 'LM001';
+            END IF;
+        EXCEPTION WHEN SQLSTATE 'LM001' THEN
+            reply := NULL;  -- what was borrowed is undone
+        END;
     END IF;
-    reply := limit_judge(path, base, on_date, least(cover, base), permit.token IS NOT NULL);
+    IF reply IS NULL THEN
+        path := ARRAY(SELECT n FROM limit_lock_path(facility) n);
+        reply := limit_judge(path, base, on_date, least(cover, base), permit.token IS NOT NULL);
+    END IF;
     IF cover IS NULL OR cover > base THEN
         reply := limit_also_refuse(reply, path[1], 'COVER_NOT_AVAILABLE', base);
     END IF;
