@@ -63,6 +63,8 @@ INSTALLED_APPS = [
     "django_htmx",
     "axes",
     "csp",
+    "procrastinate.contrib.django",
+    "shouxin.jobs",
     "shouxin.audit",
     "shouxin.bank",
     "shouxin.parties",
@@ -106,6 +108,9 @@ TEMPLATES = [
         },
     }
 ]
+
+# Background jobs live in tasks.py of each room.
+PROCRASTINATE_WORKER_DEFAULTS = {"update_heartbeat_interval": 30.0}
 
 DATABASES = {"default": _database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
