@@ -38,6 +38,7 @@ from shouxin.intake.evidence_files import (
 )
 from shouxin.limits.services import LedgerError
 from shouxin.parties.models import Customer, CustomerClass, Ownership, Party
+from shouxin.parties.search_index import index_customers, index_customers_of_parties
 from shouxin.parties.selectors import parties_by_source_id
 from shouxin.parties.services import ContactInput, add_contact_point, add_customer, classify, create_party, search_keys
 from shouxin.policy import load_book
@@ -236,6 +237,7 @@ def _entities(rows: Lines, actor: Staff | None, business_date: dt.date) -> _Writ
     Party.objects.bulk_create(new, batch_size=BATCH)
     names = ["name", "uscc", "legal_form", "nature", "industry", "total_votes", "sex", "death_date"]
     Party.objects.bulk_update(changed, [*names, "pinyin", "pinyin_initials"], batch_size=BATCH)
+    index_customers_of_parties(party.pk for party in changed)
     _put_on_list([entity.id for _line, entity in rows if entity.is_customer], actor, business_date)
     return _Written(len(new), len(changed), same)
 
@@ -254,6 +256,7 @@ def _put_on_list(source_ids: list[str], actor: Staff | None, business_date: dt.d
         [Ownership(customer=customer, staff=actor, valid_from=business_date) for customer in customers],
         batch_size=BATCH,
     )
+    index_customers(customer.pk for customer in customers)
 
 
 def _differs(target: Any, values: Mapping[str, Any]) -> bool:
