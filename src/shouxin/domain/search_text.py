@@ -14,6 +14,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from pypinyin import Style, lazy_pinyin, pinyin_dict
 from pypinyin.style import convert
@@ -29,7 +30,7 @@ _READINGS_OF_SURNAMES: dict[str, tuple[str, ...]] = {
     "盛": ("sheng", "cheng"), "卜": ("bu",), "秘": ("bi", "mi"), "尉": ("wei", "yu"), "万": ("wan", "mo"),
     "长": ("chang", "zhang"), "召": ("shao", "zhao"), "哈": ("ha",), "黑": ("he", "hei"), "冼": ("xian",),
     "贾": ("jia", "gu"), "柏": ("bai", "bo"), "重": ("chong", "zhong"), "繁": ("po", "fan"), "车": ("che", "ju"),
-    "祭": ("zhai", "ji"), "曲": ("qu",), "逄": ("pang",), "隗": ("wei", "kui"), "阚": ("kan",), "晟": ("cheng", "sheng"),
+    "祭": ("zhai", "ji"), "曲": ("qu",), "逄": ("pang",), "隗": ("wei", "kui"), "晟": ("cheng", "sheng"),
     "石": ("shi", "dan"), "宓": ("mi", "fu"), "炅": ("gui", "jiong"), "谌": ("chen", "shen"), "那": ("na",),
 }  # fmt: skip
 # Read by the word they stand in, not alone: 重庆, 银行, 长沙 …
@@ -67,12 +68,16 @@ def _reading(character: str) -> str:
     return str(convert(marks.split(",")[0], Style.NORMAL, strict=False)).replace("ü", "v") if marks else ""
 
 
+def _each_character(rest: str) -> Any:
+    return list(rest)
+
+
 def readings(name: str, *, is_person: bool) -> list[tuple[str, ...]]:
     """The readings of each character of a plain name; of a surname all that are in use, a letter reads as itself."""
     if _BY_CONTEXT.isdisjoint(name):
         found: list[tuple[str, ...]] = [(_reading(c) or c,) for c in name]
     else:
-        found = [(text,) for text in lazy_pinyin(name, errors=list)]
+        found = [(text,) for text in lazy_pinyin(name, errors=_each_character)]
         if len(found) != len(name):
             found = [(_reading(c) or c,) for c in name]
     first = _READINGS_OF_SURNAMES.get(name[:1])
@@ -90,7 +95,7 @@ def pinyin_of(name: str) -> tuple[str, str]:
 def search_vector(fields: SearchFields) -> str:
     """The lexemes of a customer with their positions, as PostgreSQL reads a tsvector."""
     name = plain(fields.name)[:_PAIRS_MAX]
-    out = [f"'{name[i:i + 2]}':{i + 1}" for i in range(len(name) - 1)] or [f"'{name}':1"] * bool(name)
+    out = [f"'{name[i : i + 2]}':{i + 1}" for i in range(len(name) - 1)] or [f"'{name}':1"] * bool(name)
     _append_readings(out, readings(name, is_person=fields.is_person) if name else [])
     position = _FORMER_FROM
     for former in fields.former_names:
@@ -98,7 +103,7 @@ def search_vector(fields: SearchFields) -> str:
     position = _PHONE_FROM
     for digits in fields.digits:
         for i in range(len(digits) - 3):
-            out.append(f"'D{digits[i:i + 4]}':{position + i}")
+            out.append(f"'D{digits[i : i + 4]}':{position + i}")
         out.append(f"'P{digits}'")
         position += len(digits) + _GAP
     for code in (fields.number, fields.uscc, *fields.mails):
@@ -115,16 +120,14 @@ def search_vector(fields: SearchFields) -> str:
 def _append_readings(out: list[str], parts: list[tuple[str, ...]]) -> None:
     before: tuple[str, ...] = ()
     for place, part in enumerate(parts, start=1):
-        for syllable in part:
-            if len(syllable) > 1:
-                out.append(f"'Y{syllable}':{place}")
+        out.extend(f"'Y{syllable}':{place}" for syllable in part if len(syllable) > 1)
         if before:
             out.extend(f"'I{a[0]}{b[0]}':{place - 1}" for a in before for b in part if a and b)
         before = part
 
 
 def _append_pairs(out: list[str], text: str, position: int) -> int:
-    out.extend(f"'{text[i:i + 2]}':{position + i}" for i in range(len(text) - 1))
+    out.extend(f"'{text[i : i + 2]}':{position + i}" for i in range(len(text) - 1))
     return position + len(text) + _GAP
 
 
@@ -153,9 +156,11 @@ def search_query(text: str, *, finds_part_of_phone: bool = True) -> str:
         whole = digits.lstrip("0")
         ways.append(f"'P{whole or digits}'")
         if finds_part_of_phone:
-            for found in dict.fromkeys((digits, whole)):
-                if len(found) >= 4:
-                    ways.append(_in_order("D", [found[i : i + 4] for i in range(len(found) - 3)]))
+            ways.extend(
+                _in_order("D", [found[i : i + 4] for i in range(len(found) - 3)])
+                for found in dict.fromkeys((digits, whole))
+                if len(found) >= 4
+            )
     return " | ".join(ways)
 
 

@@ -50,7 +50,9 @@ class Handover(models.Model):
                 name="handover_done_was_supervised",
             ),
             models.UniqueConstraint(
-                fields=["from_staff"], condition=~Q(state__in=["done", "cancelled"]), name="one_open_handover_per_person"
+                fields=["from_staff"],
+                condition=~Q(state__in=["done", "cancelled"]),
+                name="one_open_handover_per_person",
             ),
         ]
 

@@ -128,7 +128,9 @@ class Customer(models.Model):
     )
     is_locked = models.BooleanField("锁定，不退回公海", default=False)
     pooled_date = models.DateField("进入公海", null=True, blank=True)
-    merged_into = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="merged", editable=False)
+    merged_into = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="merged", editable=False
+    )
     main_owner = models.ForeignKey(Staff, models.PROTECT, null=True, editable=False, related_name="+")
     main_class = models.ForeignKey("CustomerClass", models.PROTECT, null=True, editable=False, related_name="+")
     is_valid = models.BooleanField("有效", default=False, editable=False)
@@ -304,8 +306,8 @@ class Ownership(models.Model):
 
 
 # The rest of the room by subject; Django finds every table from here.
-from shouxin.parties.list_models import CustomerTag, SavedView, Tag  # noqa: E402
 from shouxin.parties.handover_models import Handover, HandoverItem  # noqa: E402
+from shouxin.parties.list_models import CustomerTag, SavedView, Tag  # noqa: E402
 from shouxin.parties.merge_models import CustomerMerge, DuplicatePair  # noqa: E402
 
 __all__ = [

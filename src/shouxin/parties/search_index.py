@@ -5,6 +5,7 @@ Rooms above this one hold texts that customers are found by too (follow-ups); th
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
 
 from django.contrib.postgres.search import SearchVectorField
 from django.db import connection
@@ -30,9 +31,9 @@ class Matches(Lookup[bool]):
     lookup_name = "matches"
     prepare_rhs = False
 
-    def as_sql(self, compiler: object, connection: object) -> tuple[str, list[object]]:
-        left, values = self.process_lhs(compiler, connection)  # type: ignore[arg-type]
-        return f"{left} @@ %s::tsquery", [*values, self.rhs]
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
+        left, values = self.process_lhs(compiler, connection)
+        return f"{left} @@ %s::tsquery", (*values, self.rhs)
 
 
 def index_customers(customer_ids: Iterable[int]) -> None:

@@ -11,6 +11,15 @@ from shouxin.parties import search_index  # noqa: F401 - registers the lookup th
 from shouxin.parties.models import Classification, ContactPoint, Customer, CustomerClass, Ownership, Party
 
 
+def editable_customers(scope: DataScope) -> QuerySet[Customer]:
+    """The customers in view that a person may change: not those that are only looked on after a handover."""
+    customers = visible_customers(scope)
+    if scope.reach is not Reach.OWN:
+        return customers
+    ties = customers_looked_after(staff_id=scope.staff_id, as_of=scope.as_of).exclude(kind=Ownership.Kind.FORMER)
+    return customers.filter(pk__in=ties.values("customer_id"))
+
+
 def visible_customers(scope: DataScope) -> QuerySet[Customer]:
     """The customers that a person may see. Every list, search, count, export, timeline and page starts here.
 

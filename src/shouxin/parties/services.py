@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.utils import timezone
 
 from shouxin.audit import services as audit
 from shouxin.bank.models import OrgUnit, Staff
@@ -218,5 +219,42 @@ def rename_party(*, actor: Staff | None, party: Party, name: str, business_date:
         action="parties.party.renamed",
         subject=("party", party.pk),
         summary=f"更名：{before} → {name}",
+        business_date=business_date,
+    )
+
+
+@transaction.atomic
+def update_row(
+    *,
+    actor: Staff,
+    customer: Customer,
+    customer_class: CustomerClass | None,
+    next_step: str,
+    next_step_date: dt.date | None,
+    business_date: dt.date,
+) -> None:
+    """What a row of the list is edited by: its class and its next step. An empty class leaves the class as it is."""
+    if customer_class is not None:
+        classify(actor=actor, customer=customer, customer_class=customer_class, business_date=business_date)
+    if (next_step, next_step_date) != (customer.next_step, customer.next_step_date):
+        if next_step and next_step_date:
+            set_next_step(
+                actor=actor, customer=customer, next_step=next_step, next_step_date=next_step_date,
+                business_date=business_date,
+            )  # fmt: skip
+        else:
+            Customer.objects.filter(pk=customer.pk).update(next_step="", next_step_date=None, updated_at=timezone.now())
+            index_customers([customer.pk])
+
+
+@transaction.atomic
+def ask_for_customer(*, actor: Staff, customer_id: int, business_date: dt.date) -> None:
+    """Ask whoever looks after a customer for it; the request stands on that customer's timeline."""
+    customer = Customer.objects.get(pk=customer_id)
+    audit.record(
+        actor=actor,
+        action="parties.customer.asked_for",
+        subject=("customer", customer.pk),
+        summary=f"{actor.display_name} 申请了解或移交该客户",
         business_date=business_date,
     )

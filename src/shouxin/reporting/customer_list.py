@@ -88,7 +88,9 @@ class Filters:
         }
         return urlencode(values)
 
-    def apply(self, customers: QuerySet[Customer], *, as_of: dt.date, staff_id: int | None = None) -> QuerySet[Customer]:
+    def apply(
+        self, customers: QuerySet[Customer], *, as_of: dt.date, staff_id: int | None = None
+    ) -> QuerySet[Customer]:
         """The customers that are left; ``staff_id`` is whose the quick filter “mine” asks for."""
         customers = customers.filter(search_filter(self.text, finds_part_of_phone=not self.only_whole_phones))
         if self.stage in Customer.Stage.values:
@@ -183,7 +185,7 @@ def cursor_of(customer: Customer, order: str) -> str:
 
 
 def read_cursor(text: str | None, order: str) -> tuple[Any, int] | None:
-    """The place that a cursor of this order names; a broken one, or one of another order, starts from the first page."""
+    """The place that a cursor of this order names; a broken or foreign one starts from the first page."""
     if not text:
         return None
     try:

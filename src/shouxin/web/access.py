@@ -18,7 +18,7 @@ from shouxin.bank.scope import DataScope, roles_of, scope_of
 from shouxin.bank.selectors import FigureMissingError, get_business_date
 from shouxin.domain.parameters import NotInForceError
 from shouxin.parties.models import Customer
-from shouxin.parties.selectors import visible_customers
+from shouxin.parties.selectors import editable_customers, visible_customers
 
 P = ParamSpec("P")
 EARLIEST, LATEST = dt.date(1950, 1, 1), dt.date(2200, 1, 1)  # what a page can sensibly be asked to show
@@ -45,6 +45,11 @@ class Visit:
     @property
     def customers(self) -> QuerySet[Customer]:
         return visible_customers(self.scope)
+
+    @property
+    def editable_customers(self) -> QuerySet[Customer]:
+        """Those in view that this person may change."""
+        return editable_customers(self.scope)
 
     @property
     def sees_full_phones(self) -> bool:

@@ -134,6 +134,22 @@ class NextStepForm(forms.Form):
     next_step_date = forms.DateField(label=_("下一步日期"), widget=DayInput())
 
 
+class RowForm(forms.Form):
+    """What is edited in a row of the list."""
+
+    customer_class = forms.ModelChoiceField(
+        label=_("类别"), queryset=CustomerClass.objects.select_related("scheme"), required=False
+    )
+    next_step = forms.CharField(label=_("下一步"), max_length=200, required=False)
+    next_step_date = forms.DateField(label=_("下一步日期"), required=False, widget=DayInput())
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if data.get("next_step") and not data.get("next_step_date") and "next_step_date" not in self.errors:
+            self.add_error("next_step_date", _("请填写下一步的日期"))
+        return data
+
+
 class FacilityChoice(forms.ModelChoiceField[Facility]):
     def label_from_instance(self, obj: Any) -> str:
         facility: Facility = obj
