@@ -10,6 +10,7 @@ from shouxin.bank.selectors import get_business_date
 from shouxin.facilities.models import Drawing
 from shouxin.groups.selectors import list_open_merge_tasks
 from shouxin.parties.selectors import visible_customers
+from shouxin.web.access import Visit
 
 Role = RoleAssignment.Role
 
@@ -21,9 +22,12 @@ def navigation(request: HttpRequest) -> dict[str, object]:
     actor = getattr(request, "user", None)
     if not isinstance(actor, Staff):
         return {"institution_name": name}
-    day = get_business_date()
-    roles = roles_of(actor, as_of=day)
-    scope = scope_of(actor, as_of=day)
+    visit = getattr(request, "visit", None)
+    if isinstance(visit, Visit) and visit.actor == actor:
+        day, roles, scope = visit.business_date, visit.roles, visit.scope
+    else:
+        day = get_business_date()
+        roles, scope = roles_of(actor, as_of=day), scope_of(actor, as_of=day)
     waiting = Drawing.objects.filter(
         state=Drawing.State.RESERVED, facility__customer__in=visible_customers(scope)
     ).count()

@@ -87,7 +87,7 @@ def _count_text(found: QuerySet[Customer], *, exactly: bool) -> str:
 
 def _around_list(request: HttpRequest, visit: Visit, filters: Filters) -> dict[str, object]:
     """What stands around the table: choices, chips, saved views, actions, the acts on what is selected."""
-    classes = CustomerClass.objects.filter(scheme__is_main=True)
+    all_classes = list(list_classes())
     actions: list[dict[str, object]] = [
         {"label": _("看板"), "url": _with_query(request, "customer_board"), "icon": "layout-dashboard"},
         {"label": _("打印"), "url": _with_query(request, "customer_print"), "icon": "printer"},
@@ -98,7 +98,7 @@ def _around_list(request: HttpRequest, visit: Visit, filters: Filters) -> dict[s
     if can_edit:
         actions.append({"label": _("新建准客户"), "url": reverse("customer_add"), "icon": "plus", "primary": True})
     return {
-        "classes": class_counts(visit.customers, classes),
+        "classes": class_counts(visit.customers, [c for c in all_classes if c.scheme.is_main]),
         "units": units_in_view(visit.scope),
         "stages": Customer.Stage.choices,
         "orders": [("updated", _("最近更新")), ("next-step", _("下一步日期")), ("last-contact", _("最久未联系"))],
@@ -107,7 +107,7 @@ def _around_list(request: HttpRequest, visit: Visit, filters: Filters) -> dict[s
         "views": saved_views_for(visit.actor),
         "tags": Tag.objects.all()[:200],
         "receivers": staff_in_units(visit.scope) if visit.has(Role.BRANCH_HEAD) else [],
-        "all_classes": list_classes(),
+        "all_classes": all_classes,
         "actions": actions,
     }
 
