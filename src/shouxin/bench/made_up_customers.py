@@ -141,9 +141,11 @@ def load(count: int) -> None:
     at = dt.datetime(2025, 6, 30, 12, tzinfo=dt.UTC)
     with connection.cursor() as cursor:
         cursor.execute("SET shouxin.list_columns = 'given'")
+        cursor.execute("SET session_replication_role = replica")  # made-up rows refer to rows that are there
         cursor.execute("SET maintenance_work_mem = '1GB'")
         cursor.execute(
-            "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = 'parties_customer'"
+            "SELECT indexname, indexdef FROM pg_indexes WHERE tablename IN ('parties_customer', 'parties_party',"
+            " 'parties_ownership', 'parties_contactpoint', 'parties_classification')"
             " AND indexdef NOT LIKE 'CREATE UNIQUE%'"
         )
         later = cursor.fetchall()  # an index of a full table is built faster than it grows
@@ -169,8 +171,6 @@ def load(count: int) -> None:
                     DAY - dt.timedelta(days=int(chance * 200)), "", False, owner, chosen and chosen[0],
                     chosen is not None, search_vector(fields), at, at - dt.timedelta(seconds=(pk * 7919) % (count * 3)),
                 ))  # fmt: skip
-        for _, definition in later:
-            cursor.execute(definition)
         with _copy(cursor, "parties_ownership (customer_id,staff_id,kind,valid_from,origin)") as copy:
             for pk, _, owner, *_ in rows:
                 copy.write_row((pk, owner, "main", dt.date(2025, 1, 1), "imported"))
@@ -183,6 +183,9 @@ def load(count: int) -> None:
         ) as copy:
             for pk, row, *_ in rows:
                 copy.write_row((pk, "phone", row.phone, row.phone, "", "", True))
+        for _, definition in later:
+            cursor.execute(definition)
+        cursor.execute("RESET session_replication_role")
         for table in ("party", "customer"):
             cursor.execute(f"SELECT setval('parties_{table}_id_seq', %s)", [count])  # noqa: S608 - two fixed names
         cursor.execute("RESET shouxin.list_columns")

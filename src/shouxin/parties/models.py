@@ -59,7 +59,6 @@ class Party(models.Model):
         ]
         indexes: ClassVar = [
             GinIndex(OpClass(F("name"), name="gin_trgm_ops"), name="party_name_trigrams"),
-            models.Index(fields=["pinyin_initials"], name="party_initials_prefix", opclasses=["varchar_pattern_ops"]),
         ]
 
     def __str__(self) -> str:
