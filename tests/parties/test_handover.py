@@ -24,9 +24,7 @@ def colleague(bank: SmallBank, name: str) -> Staff:
 
 def fill(owner: Staff, count: int) -> list[Customer]:
     return [
-        add_prospect(
-            actor=owner, name=f"公司{n}", kind="org", contacts=(), customer_class=None, business_date=DAY
-        )
+        add_prospect(actor=owner, name=f"公司{n}", kind="org", contacts=(), customer_class=None, business_date=DAY)
         for n in range(count)
     ]
 
@@ -95,9 +93,7 @@ def test_no_step_is_skipped_and_no_person_does_two_that_exclude_each_other(small
         with pytest.raises(HandoverError, match="此步骤须在"):
             step(actor=small_bank.head_west, handover=handover, business_date=DAY)
     with pytest.raises(HandoverError, match="未完成的移交"):
-        steps.draft(
-            actor=small_bank.head_west, from_staff=small_bank.manager_west, reason="再来", business_date=DAY
-        )
+        steps.draft(actor=small_bank.head_west, from_staff=small_bank.manager_west, reason="再来", business_date=DAY)
     steps.cancel(actor=small_bank.head_west, handover=handover, reason="不走了", business_date=DAY)
     assert Handover.objects.get().state == "cancelled"
 

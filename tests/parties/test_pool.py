@@ -68,7 +68,9 @@ def test_a_cover_ends_on_its_day(small_bank: SmallBank) -> None:
         actor=small_bank.manager_west, absent=small_bank.manager_west, substitute=substitute, from_date=DAY,
         until_date=until, business_date=DAY,
     )  # fmt: skip
-    counts = [visible_customers(scope_of(substitute, as_of=day)).count() for day in (DAY, until - dt.timedelta(1), until)]
+    counts = [
+        visible_customers(scope_of(substitute, as_of=day)).count() for day in (DAY, until - dt.timedelta(1), until)
+    ]
     assert counts == [1, 1, 0]
 
 
@@ -96,9 +98,7 @@ def test_a_customer_with_credit_never_goes_to_the_pool(small_bank: SmallBank) ->
     node = ensure_customer_node(customer)
     type(node).objects.filter(pk=node.pk).update(cap_fen=100)
     with pytest.raises(PoolError, match="授信敞口"):
-        release(
-            actor=small_bank.manager_west, customer_ids=[customer.pk, other.pk], reason="x", business_date=DAY
-        )
+        release(actor=small_bank.manager_west, customer_ids=[customer.pk, other.pk], reason="x", business_date=DAY)
     assert Customer.objects.filter(pooled_date__isnull=False).count() == 0
     late = DAY + dt.timedelta(days=400)
     assert recycle(day=late) == 1

@@ -62,7 +62,9 @@ def test_a_list_comes_in_with_class_owner_search_keys_and_validity(small_bank: S
     assert {row.state for row in ImportRow.objects.filter(job=job)} == {"new"}
 
 
-def test_the_same_list_again_changes_nothing_and_a_blank_never_overwrites(small_bank: SmallBank, tmp_path: Path) -> None:
+def test_the_same_list_again_changes_nothing_and_a_blank_never_overwrites(
+    small_bank: SmallBank, tmp_path: Path
+) -> None:
     bring(tmp_path, small_bank, HEAD + ROWS)
     assert counts(bring(tmp_path, small_bank, HEAD + ROWS)) == (0, 0, 3, 0)
     changed = HEAD + "明远贸易（新名）,91330100MA2DEM04XC,13812345679,,B 类,,\n"
@@ -151,7 +153,10 @@ def test_undo_takes_back_what_nobody_touched_and_restores_what_was_changed(
     small_bank: SmallBank, tmp_path: Path
 ) -> None:
     bring(tmp_path, small_bank, HEAD + ROWS)
-    text = HEAD + "明远新名,91330100MA2DEM04XC,13811111111,,B 类,签约,2025-08-01\n建军钢构,,,,A 类,,\n新甲,,13700000001,,,,\n新乙,,13700000002,,,,\n"
+    text = (
+        HEAD
+        + "明远新名,91330100MA2DEM04XC,13811111111,,B 类,签约,2025-08-01\n建军钢构,,,,A 类,,\n新甲,,13700000001,,,,\n新乙,,13700000002,,,,\n"
+    )
     job = bring(tmp_path, small_bank, text)
     assert counts(job) == (2, 2, 0, 0)
     edited = Customer.objects.get(party__name="新乙")
@@ -175,7 +180,12 @@ def test_an_import_neither_changes_nor_names_what_its_author_does_not_see(
     small_bank: SmallBank, tmp_path: Path
 ) -> None:
     add_prospect(
-        actor=small_bank.manager_east, name="别人的公司", kind="org", contacts=(), customer_class=None, business_date=DAY
+        actor=small_bank.manager_east,
+        name="别人的公司",
+        kind="org",
+        contacts=(),
+        customer_class=None,
+        business_date=DAY,
     )
     job = bring(tmp_path, small_bank, HEAD + "别人的公司,,13800000000,,,,\n", skips_bad_rows=True)
     assert counts(job) == (0, 0, 0, 1)
@@ -280,6 +290,8 @@ def test_a_workbook_with_numbers_and_dates_as_they_come(small_bank: SmallBank, t
     assert set(ContactPoint.objects.values_list("digits", flat=True)) == {"13812345678", "57188001234"}
 
 
-@pytest.mark.parametrize("text", ["2025-6-1", "2025/06/01", "2025.6.1", "2025年6月1日", "20250601", "45809", "2025-06-01 00:00:00"])
+@pytest.mark.parametrize(
+    "text", ["2025-6-1", "2025/06/01", "2025.6.1", "2025年6月1日", "20250601", "45809", "2025-06-01 00:00:00"]
+)
 def test_a_day_is_read_however_it_is_written(text: str) -> None:
     assert read_day(text) == dt.date(2025, 6, 1)

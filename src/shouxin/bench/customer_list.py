@@ -61,7 +61,7 @@ def _measure(report: Report, size: int, *, rounds: int) -> None:
     from django.db import connections
 
     django.setup()
-    _follow_database()
+    follow_database()
     call_command("migrate", interactive=False, verbosity=0)
     from shouxin.bench import made_up_customers as made
 
@@ -80,7 +80,7 @@ def _measure(report: Report, size: int, *, rounds: int) -> None:
         connections.close_all()
 
 
-def _follow_database() -> None:
+def follow_database() -> None:
     """Point Django, which may be at work already, at the scratch database of now."""
     from django.conf import settings
     from django.db import connections
@@ -175,10 +175,9 @@ def _plain(context_list: Any) -> Any:
     """The page's context with every query answered, so that rendering it again asks nothing of the database."""
     from django.db.models import QuerySet
     from django.template import Context
-    from django.test.client import ContextList
 
     values: dict[str, Any] = {}
-    for context in reversed(list(context_list) if isinstance(context_list, ContextList) else [context_list]):
+    for context in reversed(list(context_list) if isinstance(context_list, list) else [context_list]):
         values.update(context.flatten())
     for name, value in values.items():
         if isinstance(value, QuerySet):

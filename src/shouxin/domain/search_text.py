@@ -34,7 +34,7 @@ _READINGS_OF_SURNAMES: dict[str, tuple[str, ...]] = {
     "石": ("shi", "dan"), "宓": ("mi", "fu"), "炅": ("gui", "jiong"), "谌": ("chen", "shen"), "那": ("na",),
 }  # fmt: skip
 # Read by the word they stand in, not alone: 重庆, 银行, 长沙 …
-_BY_CONTEXT = frozenset("重行长乐都会参朝传调还和降角校约厦大厚便藏传单弹度恶给更冠光还华几")
+_BY_CONTEXT = frozenset("重行长乐都朝厦藏曾")
 _LATIN = re.compile(r"[a-z]{2,}")
 _TELEPHONE = re.compile(r"[\d\s()+\-（）]{4,}")
 

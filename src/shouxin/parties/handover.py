@@ -36,7 +36,9 @@ class Duty:
     examples: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        named = f"（{'、'.join(self.examples)}{'…' if self.count > len(self.examples) else ''}）" if self.examples else ""
+        named = (
+            f"（{'、'.join(self.examples)}{'…' if self.count > len(self.examples) else ''}）" if self.examples else ""
+        )
         return f"{self.label} {self.count} 项{named}"
 
 

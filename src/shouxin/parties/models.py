@@ -6,7 +6,7 @@ list, with its contact ways, its class in each scheme and the people who look af
 
 from typing import ClassVar
 
-from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import F, Q
@@ -58,7 +58,7 @@ class Party(models.Model):
             ),
         ]
         indexes: ClassVar = [
-            GinIndex(OpClass(F("name"), name="gin_trgm_ops"), name="party_name_trigrams"),
+            models.Index(fields=["name"], name="party_name"),
         ]
 
     def __str__(self) -> str:

@@ -51,6 +51,12 @@ def customers_looked_after(*, staff_id: int, as_of: dt.date) -> QuerySet[Ownersh
     ).order_by()
 
 
+def list_pool() -> QuerySet[Customer]:
+    """Prospects in the shared pool, the longest there first. Everybody who may pick sees their names, nothing more."""
+    found = Customer.objects.filter(pooled_date__isnull=False, merged_into__isnull=True)
+    return found.select_related("party", "unit").order_by("pooled_date", "pk")
+
+
 def with_list_columns(customers: QuerySet[Customer]) -> QuerySet[Customer]:
     """Add what a list row shows: class in the main scheme, owner, first telephone. No query per row."""
     phone = ContactPoint.objects.filter(customer=OuterRef("pk"), kind=ContactPoint.Kind.PHONE, is_working=True).values(

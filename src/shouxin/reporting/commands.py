@@ -119,7 +119,7 @@ def _import_customers(
     from shouxin.reporting.models import ImportJob
 
     actor, day = _actor(username), get_business_date()
-    job = ImportJob.objects.filter(pk=undo_job or resume_job).first()
+    job = ImportJob.objects.filter(pk=undo_job or resume_job or 0).first()
     if (undo_job or resume_job) and job is None:
         raise BadInputError(f"没有编号为 {undo_job or resume_job} 的导入")
     try:

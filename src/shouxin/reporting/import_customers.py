@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import connection
-from django.db.models import Q
 
 from shouxin.bank.models import Staff
 from shouxin.domain.identifiers import phone_digits
@@ -135,7 +134,10 @@ class CustomerImport:
         return [Effect(c.line, True, pk) for c, pk in zip(rows, customer_ids, strict=True)]
 
     def _update(self, rows: Sequence[Checked], stamp: dt.datetime) -> list[Effect]:
-        customers = Customer.objects.select_for_update().select_related(None).in_bulk([c.target_id for c in rows])
+        targets = [c.target_id for c in rows if c.target_id is not None]
+        customers: dict[int, Customer] = {
+            c.pk: c for c in Customer.objects.select_for_update().filter(pk__in=targets).order_by("pk")
+        }
         parties = Party.objects.in_bulk([c.party_id for c in customers.values()])
         points: defaultdict[int, set[tuple[str, str]]] = defaultdict(set)
         for customer, kind, value in ContactPoint.objects.filter(customer__in=customers).values_list(
@@ -221,6 +223,18 @@ def _keys(row: ListRow) -> list[int]:
     return [hash((row.kind, row.name, row.digits if row.kind == "person" else ""))]
 
 
+_LOOK_UP = {
+    column: "SELECT v, c.id FROM unnest(%s::text[]) AS v "
+    f"JOIN parties_party p ON {condition} JOIN parties_customer c ON c.party_id = p.id"
+    " WHERE c.merged_into_id IS NULL ORDER BY c.id DESC"
+    for column, condition in {
+        "uscc": "upper(p.uscc) = v",
+        "identity_number": "p.identity_number = v",
+        "name": "p.name = v AND p.kind = 'org'",
+    }.items()
+} | {"number": "SELECT c.number, c.id FROM parties_customer c WHERE c.number = ANY(%s) AND c.merged_into_id IS NULL"}
+
+
 @dataclass(slots=True)
 class _Known:
     """Customers of the bank that rows of a part of the file may be."""
@@ -234,7 +248,6 @@ class _Known:
 
     @classmethod
     def of(cls, rows: Sequence[ListRow]) -> "_Known":
-        live = Customer.objects.filter(merged_into__isnull=True).order_by("-pk")
         numbers = list({row.number for row in rows if row.number})
         codes = list({row.uscc for row in rows if row.uscc})
         identities = list({row.identity_number for row in rows if row.identity_number})
@@ -245,7 +258,9 @@ class _Known:
         def found(column: str, values: list[str]) -> dict[str, int]:
             if not values:
                 return {}
-            return dict(live.filter(**{f"{column}__in": values}).values_list(column, "pk"))
+            with connection.cursor() as cursor:
+                cursor.execute(_LOOK_UP[column], [values])
+                return dict(cursor.fetchall())
 
         by_number = found("number", numbers)
         persons = (
@@ -255,12 +270,11 @@ class _Known:
             if digits
             else []
         )
-        by_name = found("party__name", names)
         return cls(
             by_number,
-            found("party__uscc", codes),
-            found("party__identity_number", identities),
-            by_name,
+            found("uscc", codes),
+            found("identity_number", identities),
+            found("name", names),
             {(name, number): pk for name, number, pk in persons},
             set(by_number),
         )
@@ -284,8 +298,17 @@ def _party_key(row: ListRow) -> str:
 def _parties_without_customer(rows: Iterable[ListRow]) -> dict[str, int]:
     """Parties that are known, as shareholders say, and now come onto the list."""
     keys = [key for row in rows if (key := _party_key(row))]
-    found = Party.objects.filter(Q(uscc__in=keys) | Q(identity_number__in=keys), customer__isnull=True)
-    return {(p.uscc or p.identity_number or ""): p.pk for p in found}
+    if not keys:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT v, p.id FROM unnest(%(keys)s::text[]) AS v JOIN parties_party p ON upper(p.uscc) = v"
+            " WHERE NOT EXISTS (SELECT FROM parties_customer c WHERE c.party_id = p.id)"
+            " UNION ALL SELECT v, p.id FROM unnest(%(keys)s::text[]) AS v JOIN parties_party p"
+            " ON p.identity_number = v WHERE NOT EXISTS (SELECT FROM parties_customer c WHERE c.party_id = p.id)",
+            {"keys": keys},
+        )
+        return dict(cursor.fetchall())
 
 
 def _next_ids(table: str, count: int) -> list[int]:

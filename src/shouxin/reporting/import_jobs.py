@@ -55,27 +55,49 @@ def stage_file(
     Raises:
         EvidenceError: the file is no list, or a needed column is not there; no job is kept.
     """
+    job = open_job(actor=actor, path=path, business_date=business_date, name=name, table=table, columns=columns)
+    try:
+        return check_job(job=job, path=path)
+    except EvidenceError:
+        discard(job)
+        raise
+
+
+def open_job(
+    *,
+    actor: Staff | None,
+    path: Path,
+    business_date: dt.date,
+    name: str = "",
+    table: str = "customers",
+    columns: dict[str, str] | None = None,
+) -> ImportJob:
+    """Look at a file and keep a job for it; its rows are read by ``check_job``. Raises EvidenceError for no list."""
     source = open_list(path, name=name, sheet=table)
-    places = places_of(source.titles, columns)
-    missing = [LABEL for column in NEEDED if column not in places for LABEL in (SYNONYMS[column][0],)]
+    return ImportJob.objects.create(
+        table=table, file_name=source.name[:200], file_sha256=sha256_of(path), encoding=source.encoding,
+        titles=list(source.titles), places=places_of(source.titles, columns), started_by=actor,
+        business_date=business_date, stored_path=str(path),
+    )  # fmt: skip
+
+
+@transaction.atomic
+def check_job(*, job: ImportJob, path: Path, columns: dict[str, str] | None = None) -> ImportJob:
+    """Read every row of a job's file and check it; again after another mapping. Raises EvidenceError."""
+    source = open_list(path, name=job.file_name, sheet=job.table)
+    job = ImportJob.objects.select_for_update(of=("self",)).get(pk=job.pk)
+    if job.state not in {ImportJob.State.STAGED, ImportJob.State.CHECKED}:
+        raise ImportRefusedError(f"该导入{job.get_state_display()}，不能再检查。")
+    if columns is not None:
+        job.places = places_of(source.titles, columns)
+    missing = [SYNONYMS[column][0] for column in NEEDED if column not in job.places]
     if missing:
-        raise EvidenceError(
-            [
-                RowError(
-                    source.name,
-                    1,
-                    "",
-                    f"缺少列 {'、'.join(missing)}；现有 {'、'.join(source.titles)}",
-                    "COLUMN_MISSING",
-                )
-            ]
-        )
-    with transaction.atomic():
-        job = ImportJob.objects.create(
-            table=table, file_name=source.name[:200], file_sha256=sha256_of(path), encoding=source.encoding,
-            titles=list(source.titles), places=places, started_by=actor, business_date=business_date,
-        )  # fmt: skip
-        _check_into(job, source.rows())
+        reason = f"缺少列 {'、'.join(missing)}；现有 {'、'.join(source.titles)}"
+        raise EvidenceError([RowError(source.name, 1, "", reason, "COLUMN_MISSING")])
+    job.save(update_fields=["places"])
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM reporting_importrow WHERE job_id = %s", [job.pk])
+    _check_into(job, source.rows())
     return job
 
 
@@ -118,7 +140,8 @@ def _check_part(
     writer: CustomerImport, read: Callable[[list[str]], ListRow], part: Sequence[tuple[int, list[str]]]
 ) -> dict[int, tuple[str, str, str, int | None]]:
     """State, column, reason and target of each line."""
-    typed, found = [], {}
+    typed: list[tuple[int, ListRow]] = []
+    found: dict[int, tuple[str, str, str, int | None]] = {}
     for line, cells in part:
         try:
             typed.append((line, read(cells)))
@@ -200,6 +223,14 @@ def start(*, job: ImportJob, skips_bad_rows: bool) -> ImportJob:
     return job
 
 
+@transaction.atomic
+def start_and_defer(*, job: ImportJob, skips_bad_rows: bool, defer: Callable[[int], object]) -> ImportJob:
+    """Mark as running and hand to the worker in one transaction: both happen or neither."""
+    job = start(job=job, skips_bad_rows=skips_bad_rows)
+    defer(job.pk)
+    return job
+
+
 def ask_to_stop(*, job: ImportJob) -> None:
     """The run ends after the part it is at."""
     ImportJob.objects.filter(pk=job.pk, state=ImportJob.State.RUNNING).update(is_stop_asked=True)
@@ -221,7 +252,8 @@ def run(*, job_id: int, part_rows: int = PART_ROWS, progress: Progress | None = 
             if job.is_stop_asked:
                 _finish(job, ImportJob.State.STOPPED)
                 return job
-            part = list(ImportRow.objects.filter(job=job_id, line__gt=job.next_line).order_by("line")[:part_rows])
+            rest = ImportRow.objects.filter(job=job_id, line__gt=job.next_line).order_by("line")
+            part = list(rest.values_list("line", "cells", "state")[:part_rows])
             if not part:
                 _finish(job, ImportJob.State.DONE)
                 return job
@@ -243,11 +275,11 @@ _LOCK = 7_210_355
 
 
 def _write_part(
-    job: ImportJob, writer: CustomerImport, read: Callable[[list[str]], ListRow], part: list[ImportRow]
+    job: ImportJob, writer: CustomerImport, read: Callable[[list[str]], ListRow], part: list[tuple[int, list[str], str]]
 ) -> None:
     """One part: rows that the check passed are looked up again, since the bank went on since then, and written."""
     stamp = timezone.now()
-    typed = [(r.line, read(r.cells)) for r in part if r.state in {"new", "update"}]
+    typed = [(line, read(cells)) for line, cells, state in part if state in {"new", "update"}]
     checked = writer.check(typed)
     effects = writer.write(checked, stamp=stamp)
     _keep_effects(job, effects, stamp)
@@ -256,10 +288,10 @@ def _write_part(
         ImportRow.objects.filter(job=job, line=c.line).update(state="error", column=c.column, reason=c.reason)
     created = sum(e.is_new for e in effects)
     updated = len(effects) - created
-    failed = sum(r.state == "error" for r in part) + len(late)
+    failed = sum(state == "error" for _, _, state in part) + len(late)
     job.created, job.updated, job.failed = job.created + created, job.updated + updated, job.failed + failed
     job.skipped += len(part) - created - updated - failed
-    job.rows_done, job.next_line = job.rows_done + len(part), part[-1].line
+    job.rows_done, job.next_line = job.rows_done + len(part), part[-1][0]
     job.save(update_fields=["created", "updated", "failed", "skipped", "rows_done", "next_line"])
 
 

@@ -44,6 +44,7 @@ class ImportJob(models.Model):
     file_name = models.CharField("文件", max_length=200)
     file_sha256 = models.CharField(max_length=64)
     encoding = models.CharField("编码", max_length=20)
+    stored_path = models.CharField(max_length=300, blank=True)
     titles = ArrayField(models.CharField(max_length=200), default=list)
     places = models.JSONField(default=dict)
     state = models.CharField("状态", max_length=10, choices=State.choices, default=State.STAGED)

@@ -96,6 +96,7 @@ def _around_list(request: HttpRequest, visit: Visit, filters: Filters) -> dict[s
     ]
     can_edit = visit.has(Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD)
     if can_edit:
+        actions.append({"label": _("导入"), "url": reverse("import_list"), "icon": "database-import"})
         actions.append({"label": _("新建准客户"), "url": reverse("customer_add"), "icon": "plus", "primary": True})
     return {
         "classes": class_counts(visit.customers, [c for c in all_classes if c.scheme.is_main]),
