@@ -61,7 +61,6 @@ class _Day(click.ParamType[dt.date]):
 def _common(command: Any) -> Any:
     """The options that identify and what-if share; what is not given comes from the policy of the day."""
     options = (
-        click.option("--as-of", type=_Day(), required=True, help="The day to look at, like 2025-06-30."),
         click.option("--control-over", type=_Percent(), help="Votes above this percentage control."),
         click.option("--closure", type=click.Choice(["anchor", "transitive"]), help="Families per anchor or chained."),
         click.option("--in-laws", type=click.Choice(["candidate", "member"]), help="In-laws as candidates or members."),
@@ -80,6 +79,7 @@ def _common(command: Any) -> Any:
 
 @click.command()
 @click.argument("source", metavar="DIR", type=click.Path(exists=True, path_type=Path))
+@click.option("--as-of", type=_Day(), required=True, help="The day to look at, like 2025-06-30.")
 @_common
 @click.option("--control", type=click.Choice(["all", "ultimate"]), default="all", show_default=True,
               help="Every control pair, or ultimate controllers only (for big registers).")  # fmt: skip
@@ -128,13 +128,24 @@ def identify(
 @click.command("check-proofs")
 @click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--evidence", type=click.Path(exists=True, path_type=Path), help="The evidence, when it is not in DIR.")
-def check_proofs(folder: Path, evidence: Path | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+def check_proofs(folder: Path, evidence: Path | None, as_json: bool) -> None:
     """Replay every proof in DIR (written by identify --out) with a checker that shares nothing with the engine."""
     if (folder / "proofs.parquet").is_file():
         from shouxin.groups.array_commands import check_parquet
 
-        click.echo(f"{check_parquet(folder, evidence):,} proofs hold")
-        return
+        count = check_parquet(folder, evidence)
+    else:
+        count = _check_lines(folder, evidence)
+    click.echo(json.dumps({"proofs_hold": count}) if as_json else f"{count:,} proofs hold")
+
+
+def _check_lines(folder: Path, evidence: Path | None) -> int:
+    """Replay the proofs of a result in CSV and JSON lines; gives their number.
+
+    Raises:
+        BadInputError: no such result, or the first proof that does not hold.
+    """
     try:
         about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         lines = (folder / "proofs.jsonl").read_text(encoding="utf-8").splitlines()
@@ -157,7 +168,7 @@ def check_proofs(folder: Path, evidence: Path | None) -> None:
         checker.check_result(proofs, control, groups)
     except ProofError as error:
         raise BadInputError(str(error)) from error
-    click.echo(f"{len(lines)} proofs hold")
+    return len(lines)
 
 
 def _rows_of(file: Path) -> list[dict[str, str]]:
@@ -171,6 +182,8 @@ def _rules_of(about: Mapping[str, Any]) -> ProofRules:
 
 @click.command("what-if")
 @click.argument("source", metavar="DIR", type=click.Path(exists=True, path_type=Path))
+@click.option("--as-of", type=_Day(), default=lambda: dt.date.today().isoformat(), show_default="today",
+              help="The day to look at, like 2025-06-30.")  # fmt: skip
 @click.option("--change", "changes", multiple=True, required=True,
               help='"holding:HOLDER,COMPANY,PERCENT": then HOLDER has PERCENT of the votes of COMPANY. '
               '"agreement:CONTROLLER,COMPANY,KIND": then there is that agreement.')  # fmt: skip
