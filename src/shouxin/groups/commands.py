@@ -182,7 +182,7 @@ def _rules_of(about: Mapping[str, Any]) -> ProofRules:
 
 @click.command("what-if")
 @click.argument("source", metavar="DIR", type=click.Path(exists=True, path_type=Path))
-@click.option("--as-of", type=_Day(), default=lambda: dt.date.today().isoformat(), show_default="today",
+@click.option("--as-of", type=_Day(), default=lambda: dt.datetime.now(dt.UTC).astimezone().date().isoformat(), show_default="today",
               help="The day to look at, like 2025-06-30.")  # fmt: skip
 @click.option("--change", "changes", multiple=True, required=True,
               help='"holding:HOLDER,COMPANY,PERCENT": then HOLDER has PERCENT of the votes of COMPANY. '
