@@ -2,8 +2,10 @@
 
 import datetime as dt
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -78,6 +80,27 @@ def small_bank(db: None) -> SmallBank:
         second_manager_west=person("manager-west-2", west, role.CUSTOMER_MANAGER),
         operator=person("operator", head_office, role.OPERATIONS),
     )
+
+
+RunJobs = Callable[[], list[Any]]
+
+
+@pytest.fixture
+def run_jobs(db: None) -> RunJobs:
+    """Run the jobs deferred in this test, oldest first, in the test's own transaction; gives their results."""
+    from procrastinate.contrib.django import app
+    from procrastinate.contrib.django.models import ProcrastinateJob
+
+    done: set[int] = set()
+
+    def run() -> list[Any]:
+        results = []
+        for job in ProcrastinateJob.objects.filter(status="todo").exclude(pk__in=done).order_by("pk"):
+            done.add(job.pk)
+            results.append(app.tasks[job.task_name].func(**job.args))
+        return results
+
+    return run
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

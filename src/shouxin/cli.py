@@ -15,6 +15,7 @@ from shouxin.policy.loader import PolicyError
 _COMMANDS: dict[str, str] = {
     "demo": "shouxin.web.commands:demo",
     "serve": "shouxin.web.commands:serve",
+    "worker": "shouxin.jobs.commands:worker",
     "setup": "shouxin.web.commands:setup",
     "manage": "shouxin.web.commands:manage",
     "scenario": "shouxin.reporting.commands:scenario",

@@ -23,6 +23,10 @@ IS_DEMO = ENVIRONMENT == "demo"
 IS_PRODUCTION = ENVIRONMENT == "production"
 
 
+# Short queries on solid disks: compiling a plan costs more than running it, a random page hardly more than the next.
+_PLANNER = "-c jit=off -c random_page_cost=1.1"
+
+
 def _database() -> dict[str, object]:
     url = os.environ.get("DATABASE_URL", "")
     parts = conninfo_to_dict(url) if url else {}
@@ -34,7 +38,7 @@ def _database() -> dict[str, object]:
         "PASSWORD": parts.get("password", ""),
         "HOST": parts.get("host", ""),
         "PORT": str(parts.get("port", "")),
-        "OPTIONS": {name: value for name, value in parts.items() if name not in known},
+        "OPTIONS": {"options": _PLANNER} | {name: value for name, value in parts.items() if name not in known},
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
         "ATOMIC_REQUESTS": False,
@@ -63,6 +67,8 @@ INSTALLED_APPS = [
     "django_htmx",
     "axes",
     "csp",
+    "procrastinate.contrib.django",
+    "shouxin.jobs",
     "shouxin.audit",
     "shouxin.bank",
     "shouxin.rulebook",
@@ -72,6 +78,7 @@ INSTALLED_APPS = [
     "shouxin.limits",
     "shouxin.facilities",
     "shouxin.monitoring",
+    "shouxin.reporting",
     "shouxin.web",
 ]
 
@@ -109,6 +116,9 @@ TEMPLATES = [
         },
     }
 ]
+
+# Background jobs live in tasks.py of each room.
+PROCRASTINATE_WORKER_DEFAULTS = {"update_heartbeat_interval": 30.0}
 
 DATABASES = {"default": _database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from django.db import connection
 
 from shouxin.limits.models import Node
-from shouxin.limits.services import LedgerError
+from shouxin.limits.services import LedgerError, cure_date
 
 CAUSE = "MITIGANT"
 
@@ -32,8 +32,18 @@ def raise_use(
     """Add to what a deal uses. Raises LedgerError when its hold is not booked."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT facility_raise_use(%s, %s, %s, %s, %s, %s, %s, %s)",
-            (hold_id, uuid.uuid4(), facility.pk, amount_fen, business_date, reason, CAUSE, actor_id),
+            "SELECT facility_raise_use(%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            (
+                hold_id,
+                uuid.uuid4(),
+                facility.pk,
+                amount_fen,
+                business_date,
+                reason,
+                CAUSE,
+                actor_id,
+                cure_date(business_date),
+            ),
         )
         (answer,) = cursor.fetchone()
     reply = json.loads(answer) if isinstance(answer, str) else answer

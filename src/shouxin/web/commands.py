@@ -1,5 +1,6 @@
 """Commands that run the site: ``demo`` to try it, ``serve`` for production settings, ``setup``, ``manage``."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -10,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 import webbrowser
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
@@ -37,7 +39,7 @@ def demo(port: int, no_browser: bool, data: Path | None) -> None:
             click.echo(line, err=True)
         port = _free_port(port)
         address = f"http://127.0.0.1:{port}/"
-        with _server(port=port, host="127.0.0.1", workers=1) as process:
+        with _server(port=port, host="127.0.0.1", workers=1) as process, _worker(concurrency=1):
             _wait_until_ready(address, process)
             click.echo(demo_bank.welcome(address))
             if not no_browser and sys.stdout.isatty():
@@ -49,8 +51,10 @@ def demo(port: int, no_browser: bool, data: Path | None) -> None:
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=int, default=8000, show_default=True)
 @click.option("--workers", type=int, default=2, show_default=True)
+@click.option("--jobs", type=click.IntRange(0, 32), default=2, show_default=True,
+              help="Background jobs at one time; 0 where 'shouxin worker' runs elsewhere.")  # fmt: skip
 @click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Where the private database lives.")
-def serve(host: str, port: int, workers: int, data: Path | None) -> None:
+def serve(host: str, port: int, workers: int, jobs: int, data: Path | None) -> None:
     """Serve with production settings behind a TLS proxy; migrates the database first."""
     os.environ.setdefault("SHOUXIN_ENVIRONMENT", "production")
     _stop_on_terminate()
@@ -60,7 +64,10 @@ def serve(host: str, port: int, workers: int, data: Path | None) -> None:
         from django.core.management import call_command
 
         call_command("collectstatic", interactive=False, verbosity=0)
-        with _server(port=port, host=host, workers=workers) as process:
+        with contextlib.ExitStack() as stack:
+            process = stack.enter_context(_server(port=port, host=host, workers=workers))
+            if jobs:
+                stack.enter_context(_worker(concurrency=jobs))
             click.echo(f"Serving on {host}:{port}", err=True)
             _wait(process)
 
@@ -117,6 +124,20 @@ def _server(*, port: int, host: str, workers: int) -> subprocess.Popen[bytes]:
     )
 
 
+@contextlib.contextmanager
+def _worker(*, concurrency: int) -> Iterator[None]:
+    """The process that runs background jobs, beside the site; it ends with the block."""
+    process = subprocess.Popen(  # noqa: S603 - our own arguments
+        [sys.executable, "-m", "shouxin", "worker", "--concurrency", str(concurrency)],
+        start_new_session=True,
+        preexec_fn=_end_with_parent,  # noqa: PLW1509 - no threads have been started yet
+    )
+    try:
+        yield
+    finally:
+        _stop(process)
+
+
 def _end_with_parent() -> None:
     """In the child before it starts: be told to stop when the command is killed without a chance to say so."""
     if sys.platform == "linux":
@@ -139,18 +160,25 @@ def _wait_until_ready(address: str, process: subprocess.Popen[bytes]) -> None:
 
 
 def _wait(process: subprocess.Popen[bytes]) -> None:
-    """Until the server ends by itself, or Ctrl-C or SIGTERM asks for it; then stop it first, the database after."""
+    """Until the server ends by itself, or Ctrl-C or SIGTERM asks for it."""
     try:
         code = process.wait()
         if code:
             raise click.ClickException(f"The web server ended with code {code}.")
     except (KeyboardInterrupt, SystemExit):
         click.echo("\nStopping …", err=True)
-        process.terminate()
-        try:
-            process.wait(timeout=15)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        _stop(process)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Ask a process to end, and make it after a while."""
+    if process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.wait(timeout=15)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 def _stop_on_terminate() -> None:
