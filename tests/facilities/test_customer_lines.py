@@ -129,7 +129,7 @@ def test_only_non_financial_legal_persons_have_a_line(
     assert found == ([("NOT_ELIGIBLE", "CB-09")] if is_refused else [])
 
 
-@pytest.mark.clause("BR-09")
+@pytest.mark.clause("BR-09", "A-19")
 def test_the_groups_total_after_the_act_decides_the_level_not_the_single_loan(demo_bank: DemoBank) -> None:
     """Unit authority 2,000: a line of 300 goes up because the group's total after it is above; 2,000 itself stays."""
     f = demo_bank.customer("F")

@@ -62,7 +62,7 @@ def test_a_member_without_a_sub_limit_cannot_draw(demo_bank: DemoBank) -> None:
     assert codes(drawing) == [("MEMBER_WITHOUT_SUB_LIMIT", "BR-12")]
 
 
-@pytest.mark.clause("UC-04")
+@pytest.mark.clause("UC-04", "JS-06", "HA-05", "BR-07")
 def test_the_group_line_binds_when_the_member_still_has_room(demo_bank: DemoBank) -> None:
     """A member with 200 free cannot draw 50 when the group has 40 left."""
     Node.objects.filter(group=demo_bank.group).update(cap_fen=6_520 * WAN)

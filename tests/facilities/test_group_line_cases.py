@@ -135,7 +135,7 @@ def test_the_members_sum_is_not_the_measurement_of_the_group(demo_bank: DemoBank
         evaluating.evaluate(actor=demo_bank.staff("liujg"), group=demo_bank.group, given=given, business_date=DAY)
 
 
-@pytest.mark.clause("UC-05")
+@pytest.mark.clause("UC-05", "BR-07")
 def test_without_a_capital_figure_or_with_an_old_one_it_is_refused(demo_bank: DemoBank) -> None:
     """The form needs the borrower's risk and the bank's capacity; the year-end figure holds for 18 months."""
     later = dt.date(2026, 7, 1)
@@ -148,7 +148,7 @@ def test_without_a_capital_figure_or_with_an_old_one_it_is_refused(demo_bank: De
     assert "CAPITAL_MISSING" in [f.code for f in line_cases.judge(case, as_of=DAY).findings if f.is_refusal]
 
 
-@pytest.mark.clause("CB-13")
+@pytest.mark.clause("CB-13", "A-17")
 @pytest.mark.parametrize(("wan", "marks"), [("5000", []), ("5200", ["超过测算的授信控制量 200.00 万元（4.0%）"])])
 def test_above_the_control_amount_is_an_exception_with_a_reason(
     demo_bank: DemoBank, wan: str, marks: list[str]

@@ -11,6 +11,7 @@ from shouxin.facilities.models import AssetClass, CustomerLine, Deal, Drawing, P
 from shouxin.facilities.selectors import totals_of_customers
 from shouxin.facilities.services import DrawingRequest, check_drawing, open_facility, release_drawing, request_drawing
 from shouxin.groups.models import Guarantee
+from shouxin.limits import services as limits
 from shouxin.limits.models import Excess, Node
 from shouxin.monitoring import watch
 from shouxin.monitoring.models import Alert
@@ -78,7 +79,7 @@ def test_a_fallen_margin_breaks_the_members_limit(demo_bank: DemoBank) -> None:
 
 
 def test_cover_falls_even_while_the_line_is_frozen(demo_bank: DemoBank) -> None:
-    Node.objects.filter(customer=demo_bank.customer("B")).update(status="FROZEN")
+    limits.set_status(node=node(demo_bank, "B"), status="FROZEN", reason="涉诉", business_date=DAY, actor_id=None)
     servicing.change_cover(
         actor=demo_bank.staff("qianf"), deal=deal(demo_bank, "B", "bank_acceptance"), kind="margin", after_fen=0,
         reason="划扣", business_date=DAY,
@@ -108,6 +109,7 @@ def test_servicing_is_for_operations_and_the_own_branch(demo_bank: DemoBank, who
         )
 
 
+@pytest.mark.clause("A-26")
 def test_drawing_on_a_commitment_uses_nothing_more(demo_bank: DemoBank) -> None:
     """X12: E draws the committed 200: commitment −200, loan +200, use 1,100 as before, although little is free."""
     commitment = Deal.objects.get(customer=demo_bank.customer("E"), is_drawn=False)

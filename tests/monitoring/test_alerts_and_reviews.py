@@ -19,7 +19,7 @@ def reported(bank: DemoBank) -> Alert:
     )
 
 
-@pytest.mark.clause("UC-06", "HA-07")
+@pytest.mark.clause("UC-06", "HA-07", "BR-07")
 def test_a_signal_creates_a_task_with_owner_and_due_date(demo_bank: DemoBank) -> None:
     alert = reported(demo_bank)
     assert (alert.owner, alert.due_date) == (demo_bank.group.responsible, DAY + dt.timedelta(days=10))
@@ -122,3 +122,16 @@ def test_with_a_major_change_the_line_does_not_simply_go_on(demo_bank: DemoBank)
         actor=demo_bank.staff("fengxc"), review=review, opinion="压降", continues=False, business_date=day
     )
     assert stopped.state == Review.State.STOPPED
+
+
+def test_the_nightly_job_runs_once_for_a_day(demo_bank: DemoBank) -> None:
+    from shouxin.bank.models import Institution
+    from shouxin.jobs.models import JobRun
+    from shouxin.monitoring.tasks import end_of_day
+
+    Institution.objects.update(business_date=DAY)
+    first = end_of_day(0)
+    assert first["alerts"] == Alert.objects.count() > 0
+    Alert.objects.update(state=Alert.State.CLOSED)
+    assert end_of_day(0) == first, "the kept answer; nothing is raised again"
+    assert JobRun.objects.filter(job="monitoring.end_of_day").count() == 1

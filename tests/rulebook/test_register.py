@@ -152,8 +152,8 @@ def test_a_wrong_limit_value_is_refused(register: SmallBank, parameter: str, val
         )  # fmt: skip
 
 
-@pytest.mark.clause("BR-01", "JS-01", "UC-01", "CB-05")
-@pytest.mark.parametrize("requirement", ["BR-01", "JS-01", "UC-01", "CB-05"])
+@pytest.mark.clause("BR-01", "JS-01", "UC-01", "CB-05", "CB+11")
+@pytest.mark.parametrize("requirement", ["BR-01", "JS-01", "UC-01", "CB-05", "CB+11"])
 def test_the_bases_are_cited_highest_issuer_first(register: SmallBank, requirement: str) -> None:
     found = selectors.clauses_of(requirement, as_of=DAY)
     assert found

@@ -290,3 +290,16 @@ def test_the_case_list_needs_no_query_per_row(demo_bank: DemoBank) -> None:
     with CaptureQueriesContext(connection) as many:
         assert "T11" in client.get("/cases/").content.decode()
     assert len(many) == len(one)
+
+
+@pytest.mark.clause("JS-02")
+def test_the_statistics_hold_every_confirmed_group_with_its_members(demo_bank: DemoBank) -> None:
+    from python_calamine import CalamineWorkbook
+
+    answer = sign_in(demo_bank.staff("fengxc")).get("/lines/groups.xlsx")
+    rows = CalamineWorkbook.from_filelike(io.BytesIO(answer.content)).get_sheet_by_index(0).to_python()
+    names = {row[9] for row in rows[1:]}
+    assert names == {demo_bank.customer(code).party.name for code in "ABCDE"}
+    assert {row[6] for row in rows[1:]} == {"6,480.00"}
+    assert {row[7] for row in rows[1:]} == {"12.96"}
+    assert sign_in(demo_bank.staff("hewei")).get("/lines/groups.xlsx").status_code == 403

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from shouxin.domain.money import format_wan
+
 
 class Level(IntEnum):
     """Levels of decision, the higher the number the higher the level."""
@@ -108,7 +110,10 @@ def level_for(
     chosen = _lowest(fitting, facts.aggregate_fen)
     if chosen is None:
         return None
-    level, reasons = chosen.level, [f"集团合计 {facts.aggregate_fen} 分在{LEVEL_NAMES[chosen.level]}权限内"]
+    level, reasons = (
+        chosen.level,
+        [f"集团合计 {format_wan(facts.aggregate_fen)} 万元在{LEVEL_NAMES[chosen.level]}权限内"],
+    )
     if exceptions:
         level = Level(min(level + 1, Level.MEETING))
         reasons += [f"例外上收一级：{text}" for text in exceptions]

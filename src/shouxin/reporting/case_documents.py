@@ -18,7 +18,9 @@ from shouxin.facilities.models import PublicLine
 from shouxin.parties.models import Customer
 from shouxin.policy.products import find_product
 
-TEMPLATE = Path(__file__).resolve().parent / "documents" / "approval_form.docx"
+_DOCUMENTS = Path(__file__).resolve().parent / "documents"
+TEMPLATE = _DOCUMENTS / "approval_form.docx"
+STYLE = _DOCUMENTS / "approval_form.css"
 
 
 def findings_of(stored: list[dict[str, Any]]) -> list[Finding]:
@@ -124,12 +126,12 @@ def approval_docx(case: Case, *, as_of: dt.date) -> bytes:
 
 def pdf_of(html: str) -> bytes:
     """A page's HTML as a PDF; nothing is fetched from anywhere."""
-    from weasyprint import HTML
+    from weasyprint import CSS, HTML
 
     def refuse(url: str, *_: object, **__: object) -> dict[str, object]:
         raise ValueError(f"a document may not fetch {url}")
 
-    return bytes(HTML(string=html, url_fetcher=refuse).write_pdf())
+    return bytes(HTML(string=html, url_fetcher=refuse).write_pdf(stylesheets=[CSS(filename=str(STYLE))]))
 
 
 def customer_letter(customer: Customer, *, as_of: dt.date) -> dict[str, Any]:

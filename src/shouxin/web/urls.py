@@ -76,6 +76,7 @@ urlpatterns = [
     path("deals/<int:pk>/<str:act>/", credit_files.service_deal, name="deal_act"),
     path("lines/", lines.show_list, name="line_list"),
     path("lines/export.xlsx", lines.export, name="line_export"),
+    path("lines/groups.xlsx", lines.export_groups, name="group_statistics"),
     path("lines/<str:kind>/<str:number>/stop/", credit_files.stop_line, name="line_stop"),
     path("public-lines/<str:number>/", credit_files.certificate, name="public_certificate"),
     path("exposures/", lines.show_exposures, name="exposure_list"),

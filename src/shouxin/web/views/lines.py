@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -13,7 +14,7 @@ from shouxin.facilities import connections, line_life, servicing
 from shouxin.facilities.models import BankRelatedParty
 from shouxin.monitoring import watch
 from shouxin.parties.models import Party
-from shouxin.reporting.exports import table_xlsx
+from shouxin.reporting.exports import group_statistics, table_xlsx
 from shouxin.web import credit_forms as forms
 from shouxin.web.access import Role, Visit, page
 from shouxin.web.views.cases import XLSX, attachment
@@ -47,6 +48,11 @@ def show_list(request: HttpRequest, visit: Visit) -> HttpResponse:
             "text": request.GET.get("q", ""), "as_of": visit.as_of, "visit": visit,
             "excesses": watch.open_excesses() if visit.actor.unit.is_head_office else [],
             "actions": [
+                *(
+                    [{"label": _("集团客户统计"), "url": reverse("group_statistics"), "icon": "download"}]
+                    if visit.has(Role.RISK_OFFICER, Role.APPROVER, Role.AUDITOR)
+                    else []
+                ),
                 {"label": _("导出 Excel"), "url": "export.xlsx?" + request.GET.urlencode(), "icon": "download"},
                 {"label": _("打印"), "print": True, "icon": "printer"},
             ],
@@ -67,6 +73,13 @@ def export(request: HttpRequest, visit: Visit) -> HttpResponse:
         summary=f"导出额度 {len(rows)} 行", business_date=visit.business_date,
     )  # fmt: skip
     return attachment(table_xlsx("额度", head, rows), XLSX, f"lines-{visit.business_date}.xlsx")
+
+
+@page(Role.RISK_OFFICER, Role.APPROVER, Role.AUDITOR)
+def export_groups(_request: HttpRequest, visit: Visit) -> HttpResponse:
+    """Every confirmed group with its members, for the risk statistics (JS-02)."""
+    body = group_statistics(actor=visit.actor, as_of=visit.as_of, business_date=visit.business_date)
+    return attachment(body, XLSX, f"groups-{visit.as_of}.xlsx")
 
 
 @page()
