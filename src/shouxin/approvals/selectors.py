@@ -1,6 +1,7 @@
 """Read cases: whose turn it is, who may decide, what waits for whom, the table of authorities of a day."""
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.db.models import Q, QuerySet
@@ -64,20 +65,28 @@ def may_decide_at(person: Staff, *, level: Level, case: Case, as_of: dt.date, wi
 
 
 def _may_decide_alone(person: Staff, *, level: Level, case: Case, as_of: dt.date) -> bool:
-    roles = roles_of(person, as_of=as_of)
+    return _may_decide(person, roles_of(person, as_of=as_of), level, case, _named_at(as_of))
+
+
+def _may_decide(
+    person: Staff, roles: frozenset[str], level: Level, case: Case, named: Mapping[int, frozenset[int | None]]
+) -> bool:
+    """Role, unit and, where rows of the level name persons, one's own name among them."""
+    names = named.get(int(level), frozenset())
+    is_named = not names or None in names or person.pk in names
     if level >= Level.HEAD_OFFICE:
-        return person.unit.is_head_office and _Role.APPROVER in roles and _is_named(person, level, as_of)
+        return person.unit.is_head_office and _Role.APPROVER in roles and is_named
     if person.unit.is_head_office:
         return _Role.APPROVER in roles
-    return (
-        _Role.BRANCH_HEAD in roles and case.unit.path.startswith(person.unit.path) and _is_named(person, level, as_of)
-    )
+    return _Role.BRANCH_HEAD in roles and case.unit.path.startswith(person.unit.path) and is_named
 
 
-def _is_named(person: Staff, level: Level, as_of: dt.date) -> bool:
-    """Rows that name persons bind a level to them; rows without a name leave it to the role."""
-    named = {row.staff_id for row in _authorities_on(as_of).filter(level=int(level))}
-    return not named or None in named or person.pk in named
+def _named_at(as_of: dt.date) -> dict[int, frozenset[int | None]]:
+    """Whom the table names by level; None stands for a row without a name, which leaves it to the role."""
+    named: dict[int, frozenset[int | None]] = {}
+    for level, staff in _authorities_on(as_of).values_list("level", "staff_id"):
+        named[level] = named.get(level, frozenset()) | {staff}
+    return named
 
 
 def next_role(case: Case) -> str | None:
@@ -122,16 +131,17 @@ def tasks_of(person: Staff, *, as_of: dt.date) -> list[Task]:
     cases = cases_in_view(person, as_of=as_of) if not principals else Case.objects.select_related("unit", "created_by")
     open_cases = cases.filter(state__in=Case.OPEN_STATES).prefetch_related("acts").order_by("due_date", "id")
     found = []
+    named = _named_at(as_of)
     for case in open_cases:
         role = next_role(case)
         if role is None:
             continue
         taken = {a.actor_id for a in case.acts.all() if a.round == case.round and a.role in Act.SEPARATE}
         stands_for = ""
-        can = _can_do(person, roles, case, role, as_of)
+        can = _can_do(person, roles, case, role, named)
         if not can:
             for principal, theirs in principals:
-                if _can_do(principal, theirs, case, role, as_of):
+                if _can_do(principal, theirs, case, role, named):
                     can, stands_for = True, principal.name
                     break
         if role == Act.Role.INVESTIGATE:
@@ -144,7 +154,13 @@ def tasks_of(person: Staff, *, as_of: dt.date) -> list[Task]:
     return found
 
 
-def _can_do(person: Staff, roles: frozenset[str], case: Case, role: str, as_of: dt.date) -> bool:
+def _can_do(
+    person: Staff,
+    roles: frozenset[str],
+    case: Case,
+    role: str,
+    named: Mapping[int, frozenset[int | None]],
+) -> bool:
     if role == Act.Role.INVESTIGATE:
         return person.pk == case.created_by_id or (
             bool(roles & {_Role.CUSTOMER_MANAGER, _Role.BRANCH_HEAD}) and person.unit.path.startswith(case.unit.path)
@@ -153,5 +169,4 @@ def _can_do(person: Staff, roles: frozenset[str], case: Case, role: str, as_of: 
         return _Role.RISK_OFFICER in roles
     if role == Act.Role.OPERATE:
         return _Role.OPERATIONS in roles
-    level = Level(case.level or Level.MEETING)
-    return may_decide_at(person, level=level, case=case, as_of=as_of, with_delegation=False)
+    return _may_decide(person, roles, Level(case.level or Level.MEETING), case, named)
