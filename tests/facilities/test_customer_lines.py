@@ -91,6 +91,8 @@ def test_need_and_other_banks_are_required(demo_bank: DemoBank) -> None:
             actor=demo_bank.staff("suny"), customer=demo_bank.customer("F"), given=given, business_date=DAY
         )
     assert [word for word in ("CB-14", "CB-15", "CB-12") if word in str(error.value)] == ["CB-14", "CB-15", "CB-12"]
+    with pytest.raises(evaluating.EvaluationError, match="不能为负数"):
+        evaluated(demo_bank, customer=demo_bank.customer("F"), by="suny", need="-1")
     evaluation = evaluated(demo_bank, customer=demo_bank.customer("F"), by="suny", control="1000")
     assert evaluation.other_banks_change_fen == -1_000 * WAN
     findings, _ = line_cases.judge_evaluation(evaluation, amount_fen=WAN, as_of=DAY, who="F")

@@ -303,3 +303,25 @@ def test_the_statistics_hold_every_confirmed_group_with_its_members(demo_bank: D
     assert {row[6] for row in rows[1:]} == {"6,480.00"}
     assert {row[7] for row in rows[1:]} == {"12.96"}
     assert sign_in(demo_bank.staff("hewei")).get("/lines/groups.xlsx").status_code == 403
+
+
+def test_strange_input_is_said_and_never_breaks_a_page(demo_bank: DemoBank) -> None:
+    """Wrong kinds, texts where numbers belong and texts that are too long end in words or 404, nothing is written."""
+    risk, manager = sign_in(demo_bank.staff("fengxc")), sign_in(demo_bank.staff("liujg"))
+    d, group = demo_bank.customer("D").number, demo_bank.group.number
+    assert risk.post(reverse("line_stop", args=["other", group]), {"reason": "x"}).status_code == 404
+    assert risk.post(reverse("line_stop", args=["group", group]), {"reason": "长" * 201}).status_code == 302
+    assert demo_bank.group.limit_node.status == "ACTIVE"
+    for facility in ("abc", "", "9" * 30):
+        url = reverse("customer_precondition", args=[d])
+        assert manager.post(url, {"facility": facility, "text": "x"}).status_code == 404
+    for path in ("/cases/?before=abc&kind=x&state=y", "/cases/?before=" + "9" * 30, "/alerts/?state=x&risk=%27",
+                 "/lines/?quick=x&q=%25", "/policies/articles/不存在/"):  # fmt: skip
+        assert risk.get(path).status_code == 200, path
+    for path in ("/cases/none/", "/alerts/999999999/", "/reviews/999999999/", "/policies/versions/999999999/"):
+        assert risk.get(path).status_code == 404, path
+    drawing = demo_bank.draw("D", "1")
+    client = sign_in(demo_bank.staff("hewei"))
+    client.post(reverse("drawing_release", args=[drawing.pk]), {"minutes_number": "长" * 81})
+    drawing.refresh_from_db()
+    assert drawing.state == "reserved"

@@ -225,6 +225,8 @@ def record_minutes(
 ) -> Minutes:  # fmt: skip
     """Keep a meeting's minutes; the same number again gives the record that is there."""
     _require_text(number, "纪要编号")
+    if len(number.strip()) > 80:
+        raise CaseError("纪要编号最多 80 个字。")
     _require_text(resolution, "决议")
     if held_date > business_date:
         raise CaseError(f"开会日期 {held_date} 晚于营业日 {business_date}。")

@@ -413,6 +413,8 @@ def record_transaction(
     problems = []
     if given.price_fen is None and given.fair_value_fen is None:
         problems.append("请填写交易价格或公允价值")
+    if (given.price_fen or 0) < 0 or (given.fair_value_fen or 0) < 0:
+        problems.append("交易价格和公允价值不能为负数")
     if given.net_assets_fen <= 0:
         problems.append("客户净资产须大于 0，请先录入报表")
     if given.counterparty.pk == customer.party_id:

@@ -298,6 +298,8 @@ def evaluate(
         problems.append("缺少客观需求（CB-14），请测算后填写")
     if given.other_banks_now_fen is None or given.other_banks_expected_fen is None:
         problems.append("缺少他行授信现有额与预计额（CB-15），没有请填 0")
+    if any((fen or 0) < 0 for fen in (given.need_fen, given.other_banks_now_fen, given.other_banks_expected_fen)):
+        problems.append("需求与他行授信不能为负数")
     if not given.conclusion.strip():
         problems.append("缺少评价结论（CB-12）")
     unknown = [code for code in given.methods if code not in METHODS]

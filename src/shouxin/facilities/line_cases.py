@@ -526,7 +526,7 @@ def aggregate_after(customer: Customer, amount_fen: int, *, as_of: dt.date) -> i
         return amount_fen + group_total_fen(others, as_of=as_of)
     totals = [amount_fen]
     for candidate in open_candidates_with(customer.party_id):
-        others = rules.customers_of(candidate) - {customer.pk}
+        others = connections.customers_of(candidate) - {customer.pk}
         totals.append(amount_fen + group_total_fen(others, as_of=as_of))
     return max(totals)
 

@@ -19,6 +19,7 @@ from shouxin.parties.selectors import visible_customers
 from shouxin.policy import load_book
 
 _Role = RoleAssignment.Role
+REASON_LENGTH_MAX = 200  # of the column that keeps it
 _MAY_STOP = frozenset({_Role.RISK_OFFICER, _Role.APPROVER})
 
 
@@ -42,6 +43,11 @@ def _require_stopper(actor: Staff, as_of: dt.date) -> None:
         raise LineError("额度的冻结与解冻由总行风险审查或授信审批岗办理。")
 
 
+def _require_reason(reason: str, name: str) -> None:
+    if not 0 < len(reason.strip()) <= REASON_LENGTH_MAX:
+        raise LineError(f"请填写{name}，最多 {REASON_LENGTH_MAX} 个字。")
+
+
 @transaction.atomic
 def freeze(
     *, actor: Staff, reason: str, business_date: dt.date, customer: Customer | None = None,
@@ -49,8 +55,7 @@ def freeze(
 ) -> LineFreeze:  # fmt: skip
     """Stop a customer's or a group's line at once. Repayments go on (I6, I8)."""
     _require_stopper(actor, business_date)
-    if not reason.strip():
-        raise LineError("请填写冻结原因。")
+    _require_reason(reason, "冻结原因")
     node = _node(customer, group)
     if LineFreeze.objects.filter(customer=customer, group=group, lifted_date__isnull=True).exists():
         raise LineError("该额度已经冻结。")
@@ -73,8 +78,7 @@ def unfreeze(*, actor: Staff, record: LineFreeze, reason: str, business_date: dt
         raise LineError("该冻结已解除。")
     if record.frozen_by_id == actor.pk:
         raise LineError("冻结人不能自行解冻，请由另一人办理（四眼原则）。")
-    if not reason.strip():
-        raise LineError("请填写解冻原因。")
+    _require_reason(reason, "解冻原因")
     record.lifted_date, record.lifted_by, record.lift_reason = business_date, actor, reason
     record.save(update_fields=["lifted_date", "lifted_by", "lift_reason"])
     node = _node(record.customer, record.group)

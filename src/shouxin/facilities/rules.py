@@ -16,9 +16,9 @@ from shouxin.domain.findings import Finding, Severity
 from shouxin.domain.money import FEN_PER_WAN, format_wan
 from shouxin.domain.parameters import InForce
 from shouxin.facilities import drawing_checks
+from shouxin.facilities.connections import customers_of
 from shouxin.facilities.models import Drawing
 from shouxin.facilities.selectors import group_total_fen
-from shouxin.groups.models import Candidate
 from shouxin.groups.selectors import find_group_of, list_members, open_candidates_with
 from shouxin.limits.models import Node
 from shouxin.limits.services import Answer, Refusal
@@ -389,14 +389,6 @@ def _judge_groups(customer: Customer, counted_fen: int, day: dt.date) -> list[Fi
         use = group_total_fen(customers_of(candidate), as_of=day) + counted_fen
         findings.extend(judge_group_total(amount_fen=use, as_of=day, what=f"待认定集团 {candidate.name} 支用后用信"))
     return findings
-
-
-def customers_of(candidate: Candidate) -> set[int]:
-    return set(
-        candidate.members.filter(is_customer=True, party__customer__isnull=False).values_list(
-            "party__customer__pk", flat=True
-        )
-    )
 
 
 _LIMIT_TEXTS = {

@@ -373,7 +373,10 @@ def check_event(request: HttpRequest, visit: Visit, number: str) -> HttpResponse
 @page(Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD)
 def add_condition(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
     customer, url = _customer(visit, number), reverse("customer_credit", args=[number])
-    facility = get_object_or_404(Facility, pk=request.POST.get("facility") or 0, customer=customer)
+    chosen = request.POST.get("facility", "")
+    facility = get_object_or_404(
+        Facility, pk=int(chosen) if chosen.isascii() and chosen.isdigit() else 0, customer=customer
+    )
     data = _valid(request, forms.PreconditionForm(request.POST))
     if data is None:
         return redirect(url)
@@ -408,6 +411,8 @@ def meet_condition(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
 @page(Role.RISK_OFFICER, Role.APPROVER)
 def stop_line(request: HttpRequest, visit: Visit, kind: str, number: str) -> HttpResponse:
     """Freeze or lift, a customer's or a group's line."""
+    if kind not in ("customer", "group"):
+        raise Http404
     customer = _customer(visit, number) if kind == "customer" else None
     group = _group(visit, number) if kind == "group" else None
     url = reverse("customer_credit" if customer else "group_credit", args=[number])
