@@ -5,6 +5,7 @@ import io
 
 import pytest
 import xlsxwriter
+from django.db import IntegrityError, transaction
 
 from shouxin.approvals import services as approvals
 from shouxin.approvals.models import Authority, Case
@@ -167,6 +168,23 @@ def test_two_officers_authorities_never_add_up(demo_bank: DemoBank) -> None:
     Authority.objects.filter(level=2).update(staff=demo_bank.staff("zhaoq"))
     with pytest.raises(CaseRefusedError, match="不能相加"):
         decided(demo_bank, case)
+    assert decided(demo_bank, case, by="zhaoq").state == Case.State.APPROVED
+
+
+def test_an_approver_who_made_the_case_cannot_decide_it(demo_bank: DemoBank) -> None:
+    f, both = demo_bank.customer("F"), demo_bank.staff("wanghy")
+    both.role_assignments.create(role="customer_manager", valid_from=dt.date(2024, 1, 1))
+    rate(demo_bank, f)
+    evaluated(demo_bank, customer=f, by="suny")
+    case = line_cases.propose_customer_line(
+        actor=both, customer=f, amount_fen=1_000 * WAN, valid_from=DAY, valid_to=YEAR, business_date=DAY
+    )
+    case = reviewed(demo_bank, submit(demo_bank, case))
+    with pytest.raises(CaseRefusedError) as refused:
+        decided(demo_bank, case, by="wanghy")
+    assert ("SAME_PERSON", "BR-08") in refusals(refused.value)
+    with pytest.raises(IntegrityError, match="case_four_eyes"), transaction.atomic():
+        Case.objects.filter(pk=case.pk).update(decided_by=both)
     assert decided(demo_bank, case, by="zhaoq").state == Case.State.APPROVED
 
 
