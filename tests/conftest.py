@@ -77,7 +77,7 @@ def small_bank(db: None) -> SmallBank:
         identification_officer=person("identifier", head_office, role.IDENTIFICATION_OFFICER),
         second_identification_officer=person("identifier-2", head_office, role.IDENTIFICATION_OFFICER),
         administrator=person("administrator", head_office, role.ADMINISTRATOR),
-        second_manager_west=person("manager-west-2", west, role.CUSTOMER_MANAGER),
+        second_manager_west=person("colleague-west", west, role.CUSTOMER_MANAGER),
         operator=person("operator", head_office, role.OPERATIONS),
     )
 
