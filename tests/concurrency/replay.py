@@ -1,10 +1,11 @@
 """Many connections act on one tree, some die without hearing their answer; then the journal is replayed in seq order.
 
-# ruff: noqa: E501, S608 - statements stand on one line; they hold no text from outside
 
 Each worker is a thread with a connection of its own. With some chance it cuts its connection right after sending, so
 that it does not know the outcome, and asks again with the same key. Half of the reservations go through batches.
 """
+
+# ruff: noqa: E501, S608 - statements stand on one line; they hold no text from outside
 
 import datetime as dt
 import random
