@@ -5,7 +5,7 @@ Each worker is a thread with a connection of its own. With some chance it cuts i
 that it does not know the outcome, and asks again with the same key. Half of the reservations go through batches.
 """
 
-# ruff: noqa: E501, S608 - statements stand on one line; they hold no text from outside
+# ruff: noqa: E501 - statements stand on one line; they hold no text from outside
 
 import datetime as dt
 import random

@@ -118,7 +118,7 @@ def _rows(source: Source, first: int, last: int, *, limit: int | None = None) ->
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT {source.key}, {columns} FROM {source.table}"  # noqa: S608 - our own table and columns
-            f" WHERE {source.key} BETWEEN %s AND %s ORDER BY {source.key} LIMIT %s",
+            f" WHERE {source.key} BETWEEN %s AND %s ORDER BY 1 LIMIT %s",
             [first, last, limit],
         )
         for number, *fields in cursor:

@@ -61,7 +61,12 @@ class NodeOut(Schema):
 
 ERRORS = {400: Findings, 401: Findings, 403: Findings, 404: Findings, 409: Findings, 422: Findings, 429: Findings}
 READ_ERRORS = {400: Findings, 401: Findings, 403: Findings, 404: Findings, 422: Findings, 429: Findings}
-AmountText = Field(..., description="元，大于 0，至多两位小数", examples=["2000000.00"], pattern=r"^([1-9][0-9]{0,14}(\.[0-9]{1,2})?|0\.([1-9][0-9]?|0[1-9]))$")
+AmountText = Field(
+    ...,
+    description="元，大于 0，至多两位小数",
+    examples=["2000000.00"],
+    pattern=r"^([1-9][0-9]{0,14}(\.[0-9]{1,2})?|0\.([1-9][0-9]?|0[1-9]))$",
+)
 
 
 class Problem(Exception):
