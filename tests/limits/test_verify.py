@@ -1,5 +1,7 @@
 """``shouxin verify`` names each planted corruption, and finds nothing in a sound bank."""
 
+# ruff: noqa: E501 - statements stand on one line
+
 import datetime as dt
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""schemathesis sends made-up requests, right and wrong, to the running service: nothing may leave the described answers."""
+"""schemathesis sends made-up requests to the running service: no answer may leave what is described."""
 
 import datetime as dt
 import subprocess

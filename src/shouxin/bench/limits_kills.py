@@ -76,7 +76,8 @@ def _count(url: str, known: set[str], found: Kills) -> None:
     with psycopg.connect(url) as connection:
         rows = connection.execute(
             "SELECT i.key, count(DISTINCT m.hold_id) FROM limits_idempotencykey i"
-            " JOIN limits_movement m ON m.hold_id = (i.answer ->> 'hold')::uuid AND m.operation = 'RESERVE' AND m.level = 0"
+            " JOIN limits_movement m ON m.hold_id = (i.answer ->> 'hold')::uuid"
+            " AND m.operation = 'RESERVE' AND m.level = 0"
             " GROUP BY i.key"
         ).fetchall()
         doubles = connection.execute(

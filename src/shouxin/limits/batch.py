@@ -109,7 +109,7 @@ class GroupWriter:
             raise
 
     async def _write(self, batch: Sequence[tuple[Request, "asyncio.Future[Mapping[str, Any]]"]], day: dt.date) -> None:
-        assert self._connection is not None
+        assert self._connection is not None  # noqa: S101 - start comes first
         requests = [request for request, _ in batch]
         arrays = (
             [r.caller for r in requests], [r.key for r in requests], [r.fingerprint for r in requests],
@@ -138,7 +138,7 @@ class GroupWriter:
 
     async def _write_alone(self, request: Request, future: "asyncio.Future[Mapping[str, Any]]") -> None:
         """One request by the ordinary function; what is wrong with it stays its own."""
-        assert self._connection is not None
+        assert self._connection is not None  # noqa: S101 - start comes first
         arguments = (
             request.caller, request.key, request.fingerprint, request.hold_id, request.facility_id, request.amount_fen,
             request.business_date, request.expires_at, request.actor_id,
@@ -152,6 +152,6 @@ class GroupWriter:
         except psycopg.Error as error:
             future.set_exception(LedgerError("REQUEST_INVALID", f"该笔请求无法处理：{error.diag.message_primary}"))
             return
-        assert row is not None
+        assert row is not None  # noqa: S101 - a function gives one row
         if not future.done():
             future.set_result(row[0])

@@ -45,7 +45,8 @@ def check_fold() -> list[Breach]:
             sum(earmarked_fen) AS earmarked, sum(cover_fen) AS cover FROM limits_movement GROUP BY node_id
     ) m ON m.node_id = n.id
     WHERE (n.pending_fen, n.posted_fen, n.consumed_fen, n.earmarked_fen, n.cover_fen) IS DISTINCT FROM
-        (coalesce(m.pending, 0), coalesce(m.posted, 0), coalesce(m.consumed, 0), coalesce(m.earmarked, 0), coalesce(m.cover, 0))
+        (coalesce(m.pending, 0), coalesce(m.posted, 0), coalesce(m.consumed, 0), coalesce(m.earmarked, 0),
+         coalesce(m.cover, 0))
     ORDER BY n.id
     """
     return list(_query("I1", sql, "{0}：预占 {1} 已用 {2} 分，流水合计 {3} 与 {4} 分"))
@@ -103,7 +104,8 @@ def check_late_marks() -> list[Breach]:
     sql = """
     SELECT m.seq, m.business_date FROM limits_movement m JOIN limits_snapshot s ON s.node_id = m.node_id
         AND m.business_date <= s.month_end_date AND m.seq > s.up_to_seq
-    WHERE NOT m.is_late AND (m.pending_fen, m.posted_fen, m.consumed_fen, m.earmarked_fen, m.cover_fen) <> (0, 0, 0, 0, 0)
+    WHERE NOT m.is_late
+        AND (m.pending_fen, m.posted_fen, m.consumed_fen, m.earmarked_fen, m.cover_fen) <> (0, 0, 0, 0, 0)
     ORDER BY m.seq
     """
     return list(_query("I11", sql, "流水记入已结月份 {0} 而未标记"))

@@ -18,7 +18,7 @@ from shouxin.pg.session import database
 @click.option("--digests", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="Digests exported by 'shouxin seal --out'; each must still be in the chain.")  # fmt: skip
 def verify(data: Path | None, as_json: bool, digests: Path | None) -> None:
-    """Check the limit ledger's invariants, the ownership of customers and the sealed audit trail; exit 2 on a breach."""
+    """Check the limit ledger's invariants, the ownership of customers and the sealed trail; exit 2 on a breach."""
     with database(data):
         _set_up()
         breaches = [asdict(breach) for breach in all_breaches(digests)]
@@ -36,7 +36,7 @@ def verify(data: Path | None, as_json: bool, digests: Path | None) -> None:
 @click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Where the private database lives.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Append today's digests to this file.")
 def seal(data: Path | None, out: Path | None) -> None:
-    """Seal what was added to the audit trail and the journal; keep the digests where no administrator can change them."""
+    """Seal what was added to the audit trail and the journal; keep the digests out of the administrators' reach."""
     from shouxin.audit.chain import AUDIT, latest_digest
     from shouxin.audit.chain import seal as seal_source
 

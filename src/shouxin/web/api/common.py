@@ -36,7 +36,7 @@ class FindingOut(Schema):
     severity: str
     message: str
     article: str = ""
-    inputs: dict[str, str] = {}
+    inputs: dict[str, str] = Field(default_factory=dict)
 
 
 class Findings(Schema):
@@ -69,7 +69,7 @@ AmountText = Field(
 )
 
 
-class Problem(Exception):
+class Problem(Exception):  # noqa: N818 - an answer, not always an error
     """An answer other than the wished one, with its findings."""
 
     def __init__(self, status: int, *findings: Mapping[str, Any]) -> None:
@@ -94,7 +94,7 @@ class Key(APIKeyHeader):
         super().__init__()
         self._scope = scope
 
-    def authenticate(self, request: HttpRequest, key: str | None) -> ApiClient | None:
+    def authenticate(self, request: HttpRequest, key: str | None) -> ApiClient | None:  # noqa: ARG002
         if not key:
             return None
         client = (
