@@ -43,7 +43,7 @@ def expire_due(*, business_date: dt.date) -> int:
     while True:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT limit_expire_due(%s, %s)", [business_date, _STEP])
-            step = cursor.fetchone()[0]
+            step = int(cursor.fetchone()[0])
         ended += step
         if step < _STEP:
             return ended
@@ -99,7 +99,7 @@ def close_month(*, business_date: dt.date) -> int:
     for node_id in list(open_nodes.order_by("pk").values_list("pk", flat=True)):
         with connection.cursor() as cursor:
             cursor.execute("SELECT limit_close_month(%s, %s)", [node_id, month_end])
-            closed += cursor.fetchone()[0]
+            closed += int(cursor.fetchone()[0])
     return closed
 
 

@@ -35,7 +35,8 @@ def create_client(*, name: str, username: str, scopes: Iterable[str], calls_per_
     unknown = set(wanted) - set(ApiClient.Scope.values)
     account = Staff.objects.filter(username=username, is_active=True).first()
     if unknown or not wanted:
-        raise ValueError(f"权限须为 {'、'.join(ApiClient.Scope.values)} 之一")
+        allowed = "、".join(ApiClient.Scope.values)
+        raise ValueError(f"权限须为 {allowed} 之一")
     if account is None:
         raise ValueError(f"没有在岗员工 {username}")
     if ApiClient.objects.filter(name=name).exists():

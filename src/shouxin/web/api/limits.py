@@ -34,6 +34,12 @@ from shouxin.web.api.common import (
 router = Router(tags=["limits"])
 
 
+@router.get("/ping", response={204: None}, summary="连通性")
+def ping(request: HttpRequest) -> tuple[int, None]:  # noqa: ARG001
+    """An empty reply: whether the service can be reached, and what a call costs before it does anything."""
+    return 204, None
+
+
 class SimulateIn(Schema):
     """A reservation to try; nothing is written."""
 
