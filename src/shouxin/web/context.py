@@ -55,7 +55,13 @@ def _sections(path: str, *, waiting: int, tasks: int) -> list[dict[str, object]]
                 item("group_list", _("集团客户"), "sitemap", tasks),
             ],
         },
-        {"title": _("授信"), "items": [item("drawing_list", _("额度使用"), "credit-card")]},
+        {
+            "title": _("授信"),
+            "items": [
+                item("limit_list", _("额度"), "scale"),
+                item("drawing_list", _("额度使用"), "credit-card"),
+            ],
+        },
         {
             "title": _("管理"),
             "items": [
