@@ -5,7 +5,8 @@ import pytest
 from shouxin.bank.models import RoleAssignment, Staff
 from shouxin.bank.scope import Reach, scope_of
 from shouxin.parties.models import ClassScheme, ContactPoint, Customer, CustomerClass
-from shouxin.parties.selectors import search_filter, visible_customers, with_validity
+from shouxin.parties.search_index import index_customers
+from shouxin.parties.selectors import search_filter, visible_customers
 from shouxin.parties.services import ContactInput, CustomerInputError, add_prospect, classify
 from tests.conftest import DAY, SINCE, SmallBank
 
@@ -39,10 +40,10 @@ def test_an_entry_is_valid_with_name_working_contact_and_class(
     complete = add(owner, "完整公司", PHONE, customer_class=classes["A"])
     no_contact = add(owner, "无联系公司", customer_class=classes["A"])
     no_class = add(owner, "未分类公司", PHONE)
-    validity = {c.party.name: c.is_valid for c in with_validity(Customer.objects.all())}
+    validity = {c.party.name: c.is_valid for c in Customer.objects.all()}
     assert validity == {complete.party.name: True, no_contact.party.name: False, no_class.party.name: False}
     ContactPoint.objects.filter(customer=complete).update(is_working=False)
-    assert not with_validity(Customer.objects.all()).get(pk=complete.pk).is_valid
+    assert not Customer.objects.get(pk=complete.pk).is_valid
     with pytest.raises(CustomerInputError, match="名称"):
         add(owner, "  ")
 
@@ -107,6 +108,7 @@ def test_one_box_finds_by_name_pinyin_digits_and_code(small_bank: SmallBank, tex
     customer = add(small_bank.manager_west, "杭州鹏飞纺织", PHONE)
     customer.party.uscc = "91330100MA2DEM04XC"
     customer.party.save()
+    index_customers([customer.pk])
     add(small_bank.manager_west, "别家公司")
     wanted = {"hangzpf": []}.get(text, ["杭州鹏飞纺织"])
     assert [c.party.name for c in Customer.objects.filter(search_filter(text))] == wanted

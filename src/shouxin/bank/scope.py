@@ -8,7 +8,7 @@ import datetime as dt
 from dataclasses import dataclass
 from enum import Enum
 
-from shouxin.bank.models import RoleAssignment, Staff
+from shouxin.bank.models import OrgUnit, RoleAssignment, Staff
 
 Role = RoleAssignment.Role
 
@@ -31,6 +31,9 @@ class DataScope:
     staff_id: int
     unit_path: str
     reach: Reach
+    as_of: dt.date
+    unit_ids: tuple[int, ...] = ()
+    """The units of a view by units, so that the database plans with what it knows of them."""
 
 
 def roles_of(staff: Staff, *, as_of: dt.date) -> frozenset[str]:
@@ -55,4 +58,7 @@ def scope_of(staff: Staff, *, as_of: dt.date) -> DataScope:
         reach = Reach.OWN
     else:
         reach = Reach.NOTHING
-    return DataScope(staff_id=staff.pk, unit_path=staff.unit.path, reach=reach)
+    units: tuple[int, ...] = ()
+    if reach is Reach.UNIT_AND_BELOW:
+        units = tuple(OrgUnit.objects.filter(path__startswith=staff.unit.path).values_list("pk", flat=True))
+    return DataScope(staff_id=staff.pk, unit_path=staff.unit.path, reach=reach, as_of=as_of, unit_ids=units)

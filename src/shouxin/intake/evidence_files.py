@@ -31,7 +31,7 @@ from shouxin.domain.evidence import (
     KinLink,
     Post,
 )
-from shouxin.domain.identifiers import IdentifierError, check_credit_code, check_identity_number, phone_digits
+from shouxin.domain.identifiers import IdentifierError, check_credit_code
 from shouxin.domain.money import Money, MoneyError
 
 MICRO = 1_000_000
@@ -135,21 +135,6 @@ _COLUMNS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "number": ("业务编号",),
     },
     "capital": {"kind": ("口径",), "date": ("报告日", "日期"), "amount": ("金额",), "source": ("来源",)},
-    "customers": {
-        "name": ("名称", "客户名称", "姓名"),
-        "kind": ("类型",),
-        "number": ("客户号",),
-        "uscc": ("统一社会信用代码", "信用代码"),
-        "identity_number": ("身份证号", "身份证号码"),
-        "phone": ("电话", "电话号码", "手机"),
-        "email": ("邮件地址", "邮箱", "电子邮件"),
-        "address": ("地址",),
-        "postcode": ("邮编", "邮政编码"),
-        "class": ("类别",),
-        "owner": ("客户经理", "工号"),
-        "next_step": ("下一步",),
-        "next_step_date": ("下一步日期",),
-    },
 }
 _NEEDED: Mapping[str, tuple[str, ...]] = {
     "entities": ("id", "name", "kind"),
@@ -162,7 +147,6 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     "guarantees": ("guarantor", "debtor", "amount"),
     "deals": ("customer", "branch", "product", "amount", "date"),
     "capital": ("kind", "date", "amount"),
-    "customers": ("name",),
 }
 EVIDENCE_TABLES = ("entities", "holdings", "agreements", "concert", "kin", "posts", "dependence", "guarantees")
 TABLES = tuple(_COLUMNS)
@@ -380,25 +364,6 @@ class CapitalRow:
 
 
 @dataclass(frozen=True, slots=True)
-class CustomerRow:
-    """One line of a customer list: at least the five fields of NS-04."""
-
-    name: str
-    kind: str
-    number: str
-    uscc: str
-    identity_number: str
-    phone: str
-    email: str
-    address: str
-    postcode: str
-    customer_class: str
-    owner: str
-    next_step: str
-    next_step_date: dt.date | None
-
-
-@dataclass(frozen=True, slots=True)
 class DealRow:
     """One piece of credit as another system has it; amounts in 分 of its currency."""
 
@@ -470,51 +435,9 @@ def _capital(row: _Row) -> CapitalRow:
     return CapitalRow(row.choice("kind", _CAPITAL_KINDS), date, amount.fen, row.text("source"))
 
 
-def _customer(row: _Row) -> CustomerRow:
-    kind = row.choice("kind", {"": "org", **_KINDS})
-    code = row.text("uscc")
-    if code:
-        try:
-            code = check_credit_code(code)
-        except IdentifierError as error:
-            raise _CellError("uscc", str(error), "USCC_INVALID") from error
-    identity = row.text("identity_number")
-    if identity:
-        try:
-            identity = check_identity_number(identity)
-        except IdentifierError as error:
-            raise _CellError("identity_number", str(error), "IDENTITY_NUMBER_INVALID") from error
-    if (identity and kind == "org") or (code and kind == "person"):
-        raise _CellError("kind", "机构填统一社会信用代码，个人填身份证号")
-    postcode = row.text("postcode")
-    if postcode and not (postcode.isdigit() and len(postcode) == 6):
-        raise _CellError("postcode", f"邮编“{postcode}”应为 6 位数字")
-    email = row.text("email")
-    if email and ("@" not in email or " " in email):
-        raise _CellError("email", f"“{email}”不是邮件地址")
-    phone = row.text("phone")
-    if phone and len(phone_digits(phone)) < 7:
-        raise _CellError("phone", f"“{phone}”不足 7 位数字")
-    return CustomerRow(
-        name=row.needed("name"),
-        kind=kind,
-        number=row.text("number"),
-        uscc=code,
-        identity_number=identity,
-        phone=phone,
-        email=email,
-        address=row.text("address"),
-        postcode=postcode,
-        customer_class=row.text("class"),
-        owner=row.text("owner"),
-        next_step=row.text("next_step"),
-        next_step_date=row.day("next_step_date"),
-    )
-
-
 _READERS: Mapping[str, Callable[[_Row], Any]] = {
     "entities": _entity, "holdings": _holding, "agreements": _agreement, "concert": _concert, "kin": _kin,
-    "posts": _post, "dependence": _dependence, "guarantees": _guarantee, "capital": _capital, "customers": _customer,
+    "posts": _post, "dependence": _dependence, "guarantees": _guarantee, "capital": _capital,
     "deals": _deal,
 }  # fmt: skip
 

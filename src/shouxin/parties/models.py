@@ -6,7 +6,8 @@ list, with its contact ways, its class in each scheme and the people who look af
 
 from typing import ClassVar
 
-from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Upper
@@ -57,39 +58,112 @@ class Party(models.Model):
             ),
         ]
         indexes: ClassVar = [
-            GinIndex(OpClass(F("name"), name="gin_trgm_ops"), name="party_name_trigrams"),
-            models.Index(fields=["pinyin_initials"], name="party_initials_prefix", opclasses=["varchar_pattern_ops"]),
+            models.Index(fields=["name"], name="party_name"),
         ]
 
     def __str__(self) -> str:
         return self.name
 
 
+class FormerName(models.Model):
+    """A name that a party had; it is still found by it."""
+
+    party = models.ForeignKey(Party, models.CASCADE, related_name="former_names")
+    name = models.CharField("曾用名", max_length=200)
+    until_date = models.DateField("用至", null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["party", "name"], name="former_name_once_per_party"),
+            models.CheckConstraint(condition=~Q(name=""), name="former_name_not_empty"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+LIVE = Q(merged_into__isnull=True)
+
+
+class CustomerManager(models.Manager["Customer"]):
+    """Leaves the text index of a row in the database: nobody reads it, and a saved row must not put an old one back."""
+
+    def get_queryset(self) -> "models.QuerySet[Customer]":
+        return super().get_queryset().defer("search")
+
+
 class Customer(models.Model):
-    """A party on the list: a prospect 准客户 or a customer with business here."""
+    """A party on the list: a prospect 准客户 or a customer with business here.
+
+    ``main_owner``, ``main_class`` and ``is_valid`` repeat what ownerships, classifications and contact points say, so
+    that a list of a million rows is filtered and sorted by one index. The database keeps them right by triggers
+    (migration 0003); nothing else writes them. ``search`` is kept by ``parties.search_index``.
+    """
 
     class Stage(models.TextChoices):
         PROSPECT = "prospect", "准客户"
         CUSTOMER = "customer", "客户"
 
+    class OrgType(models.TextChoices):
+        """Kinds of customers by what they are (CO-11), and the shop that a couple runs (JR-03)."""
+
+        LEGAL_PERSON = "legal_person", "法人"
+        COMPANY = "company", "公司"
+        RESEARCH = "research", "科研机构"
+        NGO = "ngo", "非政府组织"
+        PUBLIC_SECTOR = "public_sector", "公共部门单位（PSU）"
+        COUPLE_SHOP = "couple_shop", "夫妻店"
+        SELF_EMPLOYED = "self_employed", "个体工商户"
+        PERSON = "person", "个人"
+
     party = models.OneToOneField(Party, models.PROTECT, related_name="customer")
     number = models.CharField("客户号", max_length=20, unique=True)
     stage = models.CharField("阶段", max_length=10, choices=Stage.choices, default=Stage.PROSPECT)
-    org_type = models.CharField("机构类别", max_length=20, blank=True)
-    unit = models.ForeignKey(OrgUnit, models.PROTECT, related_name="customers", verbose_name="所属机构")
+    org_type = models.CharField("机构类别", max_length=20, blank=True, choices=OrgType.choices)
+    unit = models.ForeignKey(OrgUnit, models.PROTECT, related_name="customers", verbose_name="所属机构", db_index=False)
     next_step = models.CharField("下一步", max_length=200, blank=True)
     next_step_date = models.DateField("下一步日期", null=True, blank=True)
     last_contact_date = models.DateField("最近联系", null=True, blank=True)
     note = models.TextField("备注", blank=True)
+    referred_by = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="referrals", verbose_name="引荐人",
+        db_index=False,
+    )  # fmt: skip
+    is_locked = models.BooleanField("锁定，不退回公海", default=False)
+    pooled_date = models.DateField("进入公海", null=True, blank=True)
+    merged_into = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="merged", editable=False
+    )
+    main_owner = models.ForeignKey(Staff, models.PROTECT, null=True, editable=False, related_name="+")
+    main_class = models.ForeignKey("CustomerClass", models.PROTECT, null=True, editable=False, related_name="+")
+    is_valid = models.BooleanField("有效", default=False, editable=False)
+    search = SearchVectorField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+
+    objects: ClassVar[CustomerManager] = CustomerManager()
 
     class Meta:
         ordering: ClassVar = ["-updated_at", "-id"]
         verbose_name = "客户"
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=~Q(merged_into=F("id")), name="customer_not_merged_into_itself"),
+            models.CheckConstraint(condition=~Q(referred_by=F("id")), name="customer_not_referred_by_itself"),
+        ]
         indexes: ClassVar = [
-            models.Index(fields=["unit", "-updated_at", "-id"], name="customer_by_unit"),
-            models.Index(fields=["-updated_at", "-id"], name="customer_newest_first"),
+            # One for each order and each filter that leaves many; all of them without the merged ones.
+            models.Index(fields=["unit", "-updated_at", "-id"], name="customer_by_unit", condition=LIVE),
+            models.Index(fields=["-updated_at", "-id"], name="customer_newest_first", condition=LIVE),
+            models.Index(fields=["main_class", "-updated_at", "-id"], name="customer_by_class", condition=LIVE),
+            models.Index(fields=["main_owner", "-updated_at", "-id"], name="customer_by_owner", condition=LIVE),
+            models.Index(fields=["next_step_date", "id"], name="customer_by_next_step", condition=LIVE),
+            models.Index(fields=["last_contact_date", "id"], name="customer_by_last_contact", condition=LIVE),
+            models.Index(fields=["-updated_at", "-id"], name="customer_to_repair", condition=LIVE & Q(is_valid=False)),
+            models.Index(fields=["-updated_at", "-id"], name="customer_without_step", condition=LIVE & Q(next_step="")),
+            models.Index(fields=["pooled_date", "id"], name="customer_in_pool", condition=Q(pooled_date__isnull=False)),
+            models.Index(fields=["merged_into"], name="customer_merged", condition=Q(merged_into__isnull=False)),
+            models.Index(fields=["referred_by"], name="customer_referred", condition=Q(referred_by__isnull=False)),
+            GinIndex(fields=["search"], name="customer_search"),
         ]
 
     def __str__(self) -> str:
@@ -188,17 +262,31 @@ class Classification(models.Model):
 
 
 class Ownership(models.Model):
-    """Who looks after a customer for a period: exactly one 主办, any number of 协办 (CM-07)."""
+    """Who looks after a customer for a period: exactly one 主办, any number of 协办 (CM-07), 顶岗 until a day (HT-08).
+
+    Rows are added and ended, never changed otherwise. ``FORMER`` lets the earlier owner look on until a day after a
+    handover. The end day is excluded.
+    """
 
     class Kind(models.TextChoices):
         MAIN = "main", "主办"
         ASSISTANT = "assistant", "协办"
+        COVER = "cover", "顶岗"
+        FORMER = "former", "原主办"
+
+    class Origin(models.TextChoices):
+        ADDED = "added", "新增"
+        CLAIMED = "claimed", "公海领取"
+        ASSIGNED = "assigned", "分配"
+        HANDED_OVER = "handed_over", "移交"
+        IMPORTED = "imported", "导入"
 
     customer = models.ForeignKey(Customer, models.CASCADE, related_name="ownerships")
-    staff = models.ForeignKey(Staff, models.PROTECT, related_name="ownerships")
+    staff = models.ForeignKey(Staff, models.PROTECT, related_name="ownerships", db_index=False)
     kind = models.CharField("方式", max_length=10, choices=Kind.choices, default=Kind.MAIN)
     valid_from = models.DateField("自")
     valid_to = models.DateField("至", null=True, blank=True)
+    origin = models.CharField("来源", max_length=20, choices=Origin.choices, default=Origin.ADDED)
 
     class Meta:
         ordering: ClassVar = ["-valid_from", "-id"]
@@ -207,13 +295,28 @@ class Ownership(models.Model):
                 fields=["customer"], condition=Q(valid_to__isnull=True, kind="main"), name="one_open_main_owner"
             ),
             models.CheckConstraint(
+                condition=~Q(kind__in=["cover", "former"]) | Q(valid_to__isnull=False),
+                name="cover_and_former_views_end",
+            ),
+            models.CheckConstraint(
                 condition=Q(valid_to__isnull=True) | Q(valid_to__gte=F("valid_from")),
                 name="ownership_period_forward",
             ),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["staff"], name="ownership_open", condition=Q(valid_to__isnull=True)),
+            models.Index(fields=["staff", "valid_to"], name="ownership_of_staff"),
         ]
 
     def __str__(self) -> str:
         return f"{self.customer} {self.get_kind_display()} {self.staff}"
+
+
+# The rest of the room by subject; Django finds every table from here.
+from shouxin.parties.handover_models import Handover, HandoverItem  # noqa: E402
+from shouxin.parties.list_models import CustomerTag, SavedView, Tag  # noqa: E402
+from shouxin.parties.merge_models import CustomerMerge, DuplicatePair  # noqa: E402
+
+__all__ = [
+    "ClassScheme", "Classification", "ContactPoint", "Customer", "CustomerClass", "CustomerMerge", "CustomerTag",
+    "DuplicatePair", "FormerName", "Handover", "HandoverItem", "Ownership", "Party", "SavedView", "Tag",
+]  # fmt: skip

@@ -1,73 +1,82 @@
 """Read parties and customers, always through one person's data scope."""
 
 import datetime as dt
-import re
 
-from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
 from shouxin.bank.scope import DataScope, Reach
 from shouxin.domain.identifiers import phone_digits
+from shouxin.domain.search_text import search_query
+from shouxin.parties import search_index  # noqa: F401 - registers the lookup that search_filter uses
 from shouxin.parties.models import Classification, ContactPoint, Customer, CustomerClass, Ownership, Party
 
 
+def editable_customers(scope: DataScope) -> QuerySet[Customer]:
+    """The customers in view that a person may change: not those that are only looked on after a handover."""
+    customers = visible_customers(scope)
+    if scope.reach is not Reach.OWN:
+        return customers
+    ties = customers_looked_after(staff_id=scope.staff_id, as_of=scope.as_of).exclude(kind=Ownership.Kind.FORMER)
+    return customers.filter(pk__in=ties.values("customer_id"))
+
+
 def visible_customers(scope: DataScope) -> QuerySet[Customer]:
-    """The customers that a person may see. Every list, search, count, export and page starts here."""
+    """The customers that a person may see. Every list, search, count, export, timeline and page starts here.
+
+    Besides the reach of their roles, people see whom they assist, whom they cover for somebody absent, and for a while
+    whom they handed over. A customer that was merged into another is seen as that other.
+    """
+    customers = Customer.objects.filter(merged_into__isnull=True)
+    looked_after = customers_looked_after(staff_id=scope.staff_id, as_of=scope.as_of)
     match scope.reach:
         case Reach.ALL:
-            return Customer.objects.all()
+            return customers
         case Reach.UNIT_AND_BELOW:
-            return Customer.objects.filter(unit__path__startswith=scope.unit_path)
-        case Reach.OWN:
-            looked_after = Ownership.objects.filter(
-                customer=OuterRef("pk"), staff=scope.staff_id, valid_to__isnull=True
+            # Few, if any, lie outside the units: read them first, or the list could not walk its index.
+            outside = list(
+                looked_after.exclude(customer__unit__in=scope.unit_ids).values_list("customer_id", flat=True)
             )
-            return Customer.objects.filter(Exists(looked_after))
+            in_units = Q(unit__in=scope.unit_ids)
+            return customers.filter(in_units | Q(pk__in=outside) if outside else in_units)
+        case Reach.OWN:
+            return customers.filter(pk__in=looked_after.values("customer_id"))
         case Reach.NOTHING:
-            return Customer.objects.none()
+            return customers.none()
 
 
-def with_validity(customers: QuerySet[Customer]) -> QuerySet[Customer]:
-    """Add ``is_valid``: a name, a working contact way and a class (CL-01, A-30)."""
-    has_contact = Exists(ContactPoint.objects.filter(customer=OuterRef("pk"), is_working=True))
-    has_class = Exists(Classification.objects.filter(customer=OuterRef("pk"), valid_to__isnull=True))
-    return customers.annotate(is_valid=ExpressionWrapper(Q(has_contact) & Q(has_class), BooleanField()))
+def customers_looked_after(*, staff_id: int, as_of: dt.date) -> QuerySet[Ownership]:
+    """Every open tie of a person to customers on a day, of whatever kind."""
+    return Ownership.objects.filter(
+        Q(valid_to__isnull=True) | Q(valid_to__gt=as_of), staff=staff_id, valid_from__lte=as_of
+    ).order_by()
+
+
+def list_pool() -> QuerySet[Customer]:
+    """Prospects in the shared pool, the longest there first. Everybody who may pick sees their names, nothing more."""
+    found = Customer.objects.filter(pooled_date__isnull=False, merged_into__isnull=True)
+    return found.select_related("party", "unit").order_by("pooled_date", "pk")
 
 
 def with_list_columns(customers: QuerySet[Customer]) -> QuerySet[Customer]:
     """Add what a list row shows: class in the main scheme, owner, first telephone. No query per row."""
-    open_class = Classification.objects.filter(
-        customer=OuterRef("pk"), valid_to__isnull=True, scheme__is_main=True
-    ).values("customer_class__name")[:1]
-    owner = Ownership.objects.filter(customer=OuterRef("pk"), valid_to__isnull=True, kind=Ownership.Kind.MAIN).values(
-        "staff__name"
-    )[:1]
     phone = ContactPoint.objects.filter(customer=OuterRef("pk"), kind=ContactPoint.Kind.PHONE, is_working=True).values(
         "value"
     )[:1]
     return customers.select_related("party", "unit").annotate(
-        class_name=Subquery(open_class), owner_name=Subquery(owner), phone=Subquery(phone)
+        class_name=F("main_class__name"), owner_name=F("main_owner__name"), phone=Subquery(phone)
     )
 
 
-def search_filter(text: str) -> Q:
-    """Match a name, a credit code, a customer number, pinyin initials or telephone digits.
+def search_filter(text: str, *, finds_part_of_phone: bool = True) -> Q:
+    """Match names and former names, codes, pinyin and initials, telephones, mail addresses and follow-up texts.
 
-    Two Chinese characters are enough. An empty text matches everything.
+    Two Chinese characters are enough. An empty text matches everything, one that is only signs nothing.
     """
     text = text.strip()
     if not text:
         return Q()
-    found = Q(party__name__contains=text) | Q(number__iexact=text)
-    if re.fullmatch(r"[0-9A-Za-z]{4,18}", text):
-        found |= Q(party__uscc__istartswith=text)
-    if re.fullmatch(r"[A-Za-z]{2,}", text):
-        found |= Q(party__pinyin_initials__startswith=text.lower()) | Q(party__pinyin__startswith=text.lower())
-    digits = phone_digits(text) if re.fullmatch(r"[\d\s()+\-（）]{4,}", text) else ""
-    if len(digits) >= 4:
-        found |= Q(
-            Exists(ContactPoint.objects.filter(customer=OuterRef("pk"), digits__contains=digits).exclude(digits=""))
-        )
-    return found
+    query = search_query(text, finds_part_of_phone=finds_part_of_phone)
+    return Q(search__matches=query) if query else Q(pk__in=[])
 
 
 def find_customer(*, number: str) -> Customer | None:
@@ -102,4 +111,5 @@ def find_similar(*, name: str, phone: str, limit: int = 5) -> list[Customer]:
     digits = phone_digits(phone) if phone else ""
     if digits:
         same |= Q(Exists(ContactPoint.objects.filter(customer=OuterRef("pk"), digits=digits)))
-    return list(Customer.objects.filter(same).select_related("party", "unit")[:limit])
+    found = Customer.objects.filter(same, merged_into__isnull=True)
+    return list(found.select_related("party", "unit", "main_owner__unit")[:limit])

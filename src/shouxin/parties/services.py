@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.db import transaction
-from pypinyin import Style, lazy_pinyin
+from django.utils import timezone
 
 from shouxin.audit import services as audit
 from shouxin.bank.models import OrgUnit, Staff
 from shouxin.domain.identifiers import birth_date_of, phone_digits
-from shouxin.parties.models import Classification, ContactPoint, Customer, CustomerClass, Ownership, Party
+from shouxin.domain.search_text import pinyin_of
+from shouxin.parties.models import Classification, ContactPoint, Customer, CustomerClass, FormerName, Ownership, Party
+from shouxin.parties.search_index import index_customers, index_customers_of_parties
 
 
 class CustomerInputError(ValueError):
@@ -33,14 +35,8 @@ class ContactInput:
 
 def search_keys(name: str) -> dict[str, str]:
     """Pinyin and its initials, lower case without spaces: 宏达集团 → hongdajituan, hdjt."""
-    syllables = lazy_pinyin(name, errors=_plain_letters)
-    initials = lazy_pinyin(name, style=Style.FIRST_LETTER, errors=_plain_letters)
-    return {"pinyin": "".join(syllables).lower()[:600], "pinyin_initials": "".join(initials).lower()[:200]}
-
-
-def _plain_letters(rest: str) -> str:
-    """What is no Chinese in a name counts as its letters and digits."""
-    return "".join(character for character in rest if character.isascii() and character.isalnum())
+    pinyin, initials = pinyin_of(name)
+    return {"pinyin": pinyin, "pinyin_initials": initials}
 
 
 def create_party(*, kind: str, name: str, source_id: str | None = None, **fields: object) -> Party:
@@ -76,9 +72,10 @@ def add_customer(
     )
     Ownership.objects.create(customer=customer, staff=owner, valid_from=business_date)
     for contact in contacts:
-        add_contact_point(customer=customer, contact=contact)
+        _put_contact_point(customer, contact)
     if customer_class is not None:
         classify(actor=actor, customer=customer, customer_class=customer_class, business_date=business_date)
+    index_customers([customer.pk])
     audit.record(
         actor=actor,
         action="parties.customer.added",
@@ -89,8 +86,15 @@ def add_customer(
     return customer
 
 
+@transaction.atomic
 def add_contact_point(*, customer: Customer, contact: ContactInput) -> ContactPoint:
     """Add a contact way; the same one twice is the same one."""
+    point = _put_contact_point(customer, contact)
+    index_customers([customer.pk])
+    return point
+
+
+def _put_contact_point(customer: Customer, contact: ContactInput) -> ContactPoint:
     digits = phone_digits(contact.value) if contact.kind == ContactPoint.Kind.PHONE else ""
     point, _ = ContactPoint.objects.update_or_create(
         customer=customer,
@@ -185,10 +189,72 @@ def set_next_step(
     """Plan what happens next with a customer and when."""
     customer.next_step, customer.next_step_date = next_step, next_step_date
     customer.save(update_fields=["next_step", "next_step_date", "updated_at"])
+    index_customers([customer.pk])
     audit.record(
         actor=actor,
         action="parties.customer.next_step",
         subject=("customer", customer.pk),
         summary=f"下一步：{next_step}（{next_step_date}）",
+        business_date=business_date,
+    )
+
+
+@transaction.atomic
+def rename_party(*, actor: Staff | None, party: Party, name: str, business_date: dt.date) -> None:
+    """Give a party its new name; the old one stays known and found."""
+    name = name.strip()
+    if not name:
+        raise CustomerInputError({"name": "请填写名称"})
+    party = Party.objects.select_for_update().get(pk=party.pk)
+    if party.name == name:
+        return
+    FormerName.objects.update_or_create(party=party, name=party.name, defaults={"until_date": business_date})
+    before, party.name = party.name, name
+    for field, value in search_keys(name).items():
+        setattr(party, field, value)
+    party.save(update_fields=["name", "pinyin", "pinyin_initials"])
+    index_customers_of_parties([party.pk])
+    audit.record(
+        actor=actor,
+        action="parties.party.renamed",
+        subject=("party", party.pk),
+        summary=f"更名：{before} → {name}",
+        business_date=business_date,
+    )
+
+
+@transaction.atomic
+def update_row(
+    *,
+    actor: Staff,
+    customer: Customer,
+    customer_class: CustomerClass | None,
+    next_step: str,
+    next_step_date: dt.date | None,
+    business_date: dt.date,
+) -> None:
+    """What a row of the list is edited by: its class and its next step. An empty class leaves the class as it is."""
+    if customer_class is not None:
+        classify(actor=actor, customer=customer, customer_class=customer_class, business_date=business_date)
+    if (next_step, next_step_date) != (customer.next_step, customer.next_step_date):
+        if next_step and next_step_date:
+            set_next_step(
+                actor=actor, customer=customer, next_step=next_step, next_step_date=next_step_date,
+                business_date=business_date,
+            )  # fmt: skip
+        else:
+            Customer.objects.filter(pk=customer.pk).update(next_step="", next_step_date=None, updated_at=timezone.now())
+            index_customers([customer.pk])
+
+
+@transaction.atomic
+def ask_for_customer(*, actor: Staff, customer_id: int, business_date: dt.date) -> None:
+    """Ask whoever looks after a customer for it; the request stands on that customer's timeline."""
+    customer = Customer.objects.get(pk=customer_id)
+    audit.record(
+        actor=actor,
+        action="parties.customer.asked_for",
+        subject=("customer", customer.pk),
+        summary=f"{actor.display_name} 申请了解或移交该客户",
         business_date=business_date,
     )

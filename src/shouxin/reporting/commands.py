@@ -1,11 +1,12 @@
 """``shouxin scenario`` runs a bank from a file and compares its answers; ``shouxin import`` brings a table in."""
 
+import csv
 import json
 import os
 import sys
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -46,47 +47,128 @@ def scenario(file: Path, as_json: bool) -> None:
 
 
 @click.command("import")
-@click.argument("table", type=click.Choice(TABLES))
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("table", type=click.Choice(["customers", *TABLES]))
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
 @click.option("--as", "username", help="Staff number of who imports; new customers go on this person's list.")
+@click.option("--mapping", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="JSON file {title in FILE: column}, or see the saved mappings in the site.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Check and count only; nothing is written.")
 @click.option("--skip-bad-rows", is_flag=True, help="Import the good rows; the bad ones go to FILE.errors.")
+@click.option("--undo", "undo_job", type=int, help="Number of a finished customers import to take back.")
+@click.option("--resume", "resume_job", type=int, help="Number of a customers import that was cut off.")
 @click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Private database, as for demo.")
 @click.option("--json", "as_json", is_flag=True)
 def import_table(
     table: str,
-    file: Path,
+    file: Path | None,
     username: str | None,
+    mapping: Path | None,
     dry_run: bool,
     skip_bad_rows: bool,
+    undo_job: int | None,
+    resume_job: int | None,
     data: Path | None,
     as_json: bool,
 ) -> None:
     """Import one table from a CSV file or workbook into the bank's database.
 
-    One wrong row means that nothing is written, unless --skip-bad-rows.
+    created, updated, skipped and failed add up to the rows read. One wrong row means that nothing is written, unless
+    --skip-bad-rows. An import of customers has a job number, can be cut off and resumed, and undone.
     """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shouxin.settings")
     os.environ.setdefault("SHOUXIN_ENVIRONMENT", "demo")
+    if file is None and undo_job is None and resume_job is None:
+        raise click.UsageError("give FILE, or --undo JOB, or --resume JOB")
+    if table != "customers" and (undo_job or resume_job or mapping):
+        raise BadInputError("证据表的导入整表一次写入，不分步；--mapping、--undo、--resume 只用于 customers")
     with database(data):
-        counts = _import(table, file, username, dry_run=dry_run, skips_bad_rows=skip_bad_rows)
+        _set_up()
+        if table == "customers":
+            counts = _import_customers(file, username, mapping, dry_run=dry_run, skips_bad_rows=skip_bad_rows,
+                                       undo_job=undo_job, resume_job=resume_job)  # fmt: skip
+        else:
+            assert file is not None  # noqa: S101 - asked for above
+            counts = _import(table, file, username, dry_run=dry_run, skips_bad_rows=skip_bad_rows)
     click.echo(json.dumps(counts) if as_json else "  ".join(f"{name} {count}" for name, count in counts.items()))
 
 
-def _import(table: str, file: Path, username: str | None, *, dry_run: bool, skips_bad_rows: bool) -> dict[str, int]:
+def _set_up() -> None:
     import django
     from django.core.management import call_command
 
     django.setup()
     call_command("migrate", interactive=False, verbosity=0)
+
+
+def _actor(username: str | None) -> Any:
     from shouxin.bank.models import Staff
-    from shouxin.bank.selectors import get_business_date
-    from shouxin.intake.evidence_files import EvidenceError
-    from shouxin.reporting import imports
 
     actor = Staff.objects.select_related("unit").filter(username=username).first() if username else None
     if username and actor is None:
         raise BadInputError(f"没有工号为 {username} 的员工")
+    return actor
+
+
+def _import_customers(
+    file: Path | None, username: str | None, mapping: Path | None, *, dry_run: bool, skips_bad_rows: bool,
+    undo_job: int | None, resume_job: int | None,
+) -> dict[str, int]:  # fmt: skip
+    from shouxin.bank.selectors import get_business_date
+    from shouxin.intake.evidence_files import EvidenceError
+    from shouxin.reporting import import_jobs
+    from shouxin.reporting.models import ImportJob
+
+    actor, day = _actor(username), get_business_date()
+    job = ImportJob.objects.filter(pk=undo_job or resume_job or 0).first()
+    if (undo_job or resume_job) and job is None:
+        raise BadInputError(f"没有编号为 {undo_job or resume_job} 的导入")
+    try:
+        if undo_job and job is not None:
+            return import_jobs.undo(job=job, actor=actor, business_date=day)
+        if resume_job and job is not None:
+            if job.state != ImportJob.State.RUNNING:
+                job = import_jobs.start(job=job, skips_bad_rows=skips_bad_rows)
+            job = import_jobs.run(job_id=job.pk, progress=_say_progress)
+        else:
+            assert file is not None  # noqa: S101 - asked for by the caller
+            columns = json.loads(mapping.read_text(encoding="utf-8-sig")) if mapping else None
+            job = import_jobs.import_now(
+                actor=actor, path=file, business_date=day, skips_bad_rows=skips_bad_rows, is_dry_run=dry_run,
+                columns=columns, progress=_say_progress,
+            )  # fmt: skip
+    except EvidenceError as error:
+        _refuse_with_errors(file or Path("import"), error)
+    except (import_jobs.ImportRefusedError, json.JSONDecodeError) as error:
+        raise BadInputError(str(error)) from error
+    if file is not None and job.failed and not dry_run:
+        with Path(f"{file}.errors").open("w", encoding="utf-8-sig", newline="") as stream:
+            csv.writer(stream).writerows(import_jobs.failed_rows(job))
+    return {"job": job.pk or 0, "read": job.rows_read, "created": job.created, "updated": job.updated,
+            "skipped": job.skipped, "failed": job.failed}  # fmt: skip
+
+
+def _say_progress(job: Any) -> None:
+    from django.utils import timezone
+
+    from shouxin.reporting.import_jobs import remaining_seconds
+
+    left = remaining_seconds(job, now=timezone.now())
+    click.echo(f"{job.rows_done:,} of {job.rows_read:,} rows, about {left or 0} s left", err=True)
+
+
+def _refuse_with_errors(file: Path, error: Any) -> NoReturn:
+    _write_errors(file, error.errors)
+    for row in error.errors[:100]:
+        click.echo(str(row), err=True)
+    raise BadInputError(f"{len(error.errors)} 处有误，没有写入任何内容；全部列在 {file}.errors") from error
+
+
+def _import(table: str, file: Path, username: str | None, *, dry_run: bool, skips_bad_rows: bool) -> dict[str, int]:
+    from shouxin.bank.selectors import get_business_date
+    from shouxin.intake.evidence_files import EvidenceError
+    from shouxin.reporting import imports
+
+    actor = _actor(username)
     try:
         raw = imports.read_file(table, file)
         click.echo(f"{len(raw.rows):,} rows read ({raw.encoding})", err=True)
@@ -99,10 +181,7 @@ def _import(table: str, file: Path, username: str | None, *, dry_run: bool, skip
             is_dry_run=dry_run,
         )
     except EvidenceError as error:
-        _write_errors(file, error.errors)
-        for row in error.errors[:100]:
-            click.echo(str(row), err=True)
-        raise BadInputError(f"{len(error.errors)} 处有误，没有写入任何内容；全部列在 {file}.errors") from error
+        _refuse_with_errors(file, error)
     if outcome.errors:
         _write_errors(file, list(outcome.errors))
     return {

@@ -20,13 +20,11 @@ from shouxin.audit import services as audit
 from shouxin.bank.models import CapitalFigure, ExchangeRate, OrgUnit, Staff
 from shouxin.bank.selectors import FigureMissingError
 from shouxin.domain.dates import add_months
-from shouxin.domain.identifiers import birth_date_of
 from shouxin.facilities.models import Deal, Facility
 from shouxin.facilities.services import open_facility, take_over_deal
 from shouxin.groups import models as groups
 from shouxin.intake.evidence_files import (
     MICRO,
-    CustomerRow,
     DealRow,
     EvidenceError,
     RawTable,
@@ -37,9 +35,10 @@ from shouxin.intake.evidence_files import (
     read_table,
 )
 from shouxin.limits.services import LedgerError
-from shouxin.parties.models import Customer, CustomerClass, Ownership, Party
+from shouxin.parties.models import Customer, Ownership, Party
+from shouxin.parties.search_index import index_customers, index_customers_of_parties
 from shouxin.parties.selectors import parties_by_source_id
-from shouxin.parties.services import ContactInput, add_contact_point, add_customer, classify, create_party, search_keys
+from shouxin.parties.services import search_keys
 from shouxin.policy import load_book
 from shouxin.policy.products import UnknownProductError, resolve_product
 
@@ -145,8 +144,6 @@ def _reference_errors(table: str, rows: Lines, file: str) -> Iterable[RowError]:
         yield from _taken_codes(rows, file)
     if table == "deals":
         yield from _deal_errors(rows, file)
-    if table == "customers":
-        yield from _customer_errors(rows, file)
     known = _known(table, rows)
     for line, row in rows:
         for column in _REFERENCES.get(table, ()):
@@ -168,16 +165,6 @@ def _taken_codes(rows: Lines, file: str) -> Iterable[RowError]:
         owner = owners.get(entity.uscc, entity.id)
         if seen.setdefault(entity.uscc, entity.id) != entity.id or owner != entity.id:
             yield RowError(file, line, "uscc", f"统一社会信用代码 {entity.uscc} 已属于另一主体")
-
-
-def _customer_errors(rows: Lines, file: str) -> Iterable[RowError]:
-    owners = set(Staff.objects.filter(is_active=True).values_list("username", flat=True))
-    classes = set(CustomerClass.objects.filter(scheme__is_main=True).values_list("name", flat=True))
-    for line, row in rows:
-        if row.owner and row.owner not in owners:
-            yield RowError(file, line, "owner", f"没有在岗员工 {row.owner}（填写工号）")
-        if row.customer_class and row.customer_class not in classes:
-            yield RowError(file, line, "class", f"类别“{row.customer_class}”不在 {'、'.join(sorted(classes))} 之中")
 
 
 def _deal_errors(rows: Lines, file: str) -> Iterable[RowError]:
@@ -236,6 +223,7 @@ def _entities(rows: Lines, actor: Staff | None, business_date: dt.date) -> _Writ
     Party.objects.bulk_create(new, batch_size=BATCH)
     names = ["name", "uscc", "legal_form", "nature", "industry", "total_votes", "sex", "death_date"]
     Party.objects.bulk_update(changed, [*names, "pinyin", "pinyin_initials"], batch_size=BATCH)
+    index_customers_of_parties(party.pk for party in changed)
     _put_on_list([entity.id for _line, entity in rows if entity.is_customer], actor, business_date)
     return _Written(len(new), len(changed), same)
 
@@ -254,6 +242,7 @@ def _put_on_list(source_ids: list[str], actor: Staff | None, business_date: dt.d
         [Ownership(customer=customer, staff=actor, valid_from=business_date) for customer in customers],
         batch_size=BATCH,
     )
+    index_customers(customer.pk for customer in customers)
 
 
 def _differs(target: Any, values: Mapping[str, Any]) -> bool:
@@ -377,66 +366,6 @@ def _facility_for(
     )
 
 
-def _customers(rows: Lines, actor: Staff | None, business_date: dt.date) -> _Written:
-    """A prospect list: known by number, credit code or the very same name; contact ways are added, none is lost."""
-    staff = {person.username: person for person in Staff.objects.select_related("unit")}
-    classes = {c.name: c for c in CustomerClass.objects.filter(scheme__is_main=True).select_related("scheme")}
-    created = updated = 0
-    for _line, row in rows:
-        customer = _find_customer(row)
-        owner = staff.get(row.owner) or actor
-        if customer is None:
-            if owner is None:
-                raise EvidenceError([RowError("customers", _line, "owner", "新客户须填写客户经理工号")])
-            party = _party_of(row)
-            customer = add_customer(
-                actor=actor, party=party, unit=owner.unit, owner=owner, business_date=business_date,
-                number=row.number or None, next_step=row.next_step, next_step_date=row.next_step_date,
-            )  # fmt: skip
-            created += 1
-        else:
-            updated += 1
-            if _differs(customer, {"next_step": row.next_step, "next_step_date": row.next_step_date}):
-                customer.save(update_fields=["next_step", "next_step_date", "updated_at"])
-        for kind, value in (("phone", row.phone), ("email", row.email), ("address", row.address)):
-            if value:
-                postcode = row.postcode if kind == "address" else ""
-                add_contact_point(customer=customer, contact=ContactInput(kind, value, postcode=postcode))
-        if row.customer_class:
-            classify(
-                actor=actor,
-                customer=customer,
-                customer_class=classes[row.customer_class],
-                business_date=business_date,
-            )
-    return _Written(created, updated, 0)
-
-
-def _find_customer(row: CustomerRow) -> Customer | None:
-    found = Customer.objects.select_related("party")
-    if row.number:
-        return found.filter(number=row.number).first()
-    if row.uscc:
-        return found.filter(party__uscc=row.uscc).first()
-    if row.identity_number:
-        return found.filter(party__identity_number=row.identity_number).first()
-    return found.filter(party__name=row.name).first()
-
-
-def _party_of(row: CustomerRow) -> Party:
-    known = Party.objects.filter(uscc=row.uscc) if row.uscc else Party.objects.filter(
-        identity_number=row.identity_number or None
-    )  # fmt: skip
-    born = birth_date_of(row.identity_number) if row.identity_number else None
-    return (known.first() if row.uscc or row.identity_number else None) or create_party(
-        kind=row.kind,
-        name=row.name,
-        uscc=row.uscc or None,
-        identity_number=row.identity_number or None,
-        birth_date=born,
-    )
-
-
 _WRITERS: Mapping[str, Callable[[Lines, Staff | None, dt.date], _Written]] = {
     "entities": _entities,
     "holdings": _evidence_writer(
@@ -483,6 +412,5 @@ _WRITERS: Mapping[str, Callable[[Lines, Staff | None, dt.date], _Written]] = {
     ),
     "deals": _deals,
     "capital": _capital,
-    "customers": _customers,
 }  # fmt: skip
 IMPORTABLE = tuple(_WRITERS)

@@ -37,15 +37,20 @@ NODES_MAX = 2000
 # --- customers -----------------------------------------------------------------------------------------------------
 
 
-def customer_rows(customers: QuerySet[Customer], *, as_of: dt.date) -> QuerySet[Customer]:
+def customer_rows(
+    customers: QuerySet[Customer], *, as_of: dt.date, columns: Collection[str] | None = None
+) -> QuerySet[Customer]:
     """A list row with class, owner, telephone, group, limit and use; a constant number of queries for a page."""
-    node = Node.objects.filter(customer=OuterRef("pk"), kind=Node.Kind.CUSTOMER)
-    group = memberships_on(as_of).filter(customer=OuterRef("pk")).values("group__name")[:1]
-    return with_list_columns(customers).annotate(
-        cap_fen=Subquery(node.values("cap_fen")[:1]),
-        used_fen=Subquery(node.values("used_fen")[:1]),
-        group_name=Subquery(group),
-    )
+    rows = with_list_columns(customers).select_related("party", "unit", "main_class", "main_owner")
+    if columns is None or {"limit", "used"} & set(columns):
+        node = Node.objects.filter(customer=OuterRef("pk"), kind=Node.Kind.CUSTOMER)
+        rows = rows.annotate(
+            cap_fen=Subquery(node.values("cap_fen")[:1]), used_fen=Subquery(node.values("used_fen")[:1])
+        )
+    if columns is None or "group" in columns:
+        group = memberships_on(as_of).filter(customer=OuterRef("pk")).values("group__name")[:1]
+        rows = rows.annotate(group_name=Subquery(group))
+    return rows.prefetch_related("tags__tag") if columns is not None and "tags" in columns else rows
 
 
 # --- groups ----------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Concatenate, ParamSpec
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import QuerySet, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -18,7 +18,7 @@ from shouxin.bank.scope import DataScope, roles_of, scope_of
 from shouxin.bank.selectors import FigureMissingError, get_business_date
 from shouxin.domain.parameters import NotInForceError
 from shouxin.parties.models import Customer
-from shouxin.parties.selectors import visible_customers
+from shouxin.parties.selectors import editable_customers, visible_customers
 
 P = ParamSpec("P")
 EARLIEST, LATEST = dt.date(1950, 1, 1), dt.date(2200, 1, 1)  # what a page can sensibly be asked to show
@@ -47,6 +47,11 @@ class Visit:
         return visible_customers(self.scope)
 
     @property
+    def editable_customers(self) -> QuerySet[Customer]:
+        """Those in view that this person may change."""
+        return editable_customers(self.scope)
+
+    @property
     def sees_full_phones(self) -> bool:
         """Who works with customers needs their numbers; everybody else sees them masked."""
         return self.has(Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD)
@@ -56,6 +61,10 @@ def visit_of(request: HttpRequest) -> Visit:
     """Build the visit; a day that does not exist in ``as_of`` is said and today's is used."""
     actor = request.user
     assert isinstance(actor, Staff)  # noqa: S101 - the sign-in middleware lets nobody else through
+    made = getattr(request, "visit", None)
+    if isinstance(made, Visit) and made.actor == actor:
+        return made
+    prefetch_related_objects([actor], "role_assignments")
     business_date = get_business_date()
     as_of = business_date
     asked = request.GET.get("as_of", "")
@@ -67,13 +76,15 @@ def visit_of(request: HttpRequest) -> Visit:
         except ValueError:
             as_of = business_date
             messages.warning(request, _("截止日“%(day)s”不存在，已按营业日显示。") % {"day": asked})
-    return Visit(
+    visit = Visit(
         actor=actor,
         roles=roles_of(actor, as_of=business_date),
         scope=scope_of(actor, as_of=business_date),
         business_date=business_date,
         as_of=as_of,
     )
+    request.visit = visit  # type: ignore[attr-defined]  # what stands around the page asks again
+    return visit
 
 
 def page(

@@ -10,8 +10,10 @@ from shouxin.bank.selectors import get_business_date
 from shouxin.facilities.models import Drawing
 from shouxin.groups.selectors import list_open_merge_tasks
 from shouxin.parties.selectors import visible_customers
+from shouxin.web.access import Visit
 
 Role = RoleAssignment.Role
+_WITH_CUSTOMERS = frozenset({Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD})
 
 
 def navigation(request: HttpRequest) -> dict[str, object]:
@@ -21,9 +23,12 @@ def navigation(request: HttpRequest) -> dict[str, object]:
     actor = getattr(request, "user", None)
     if not isinstance(actor, Staff):
         return {"institution_name": name}
-    day = get_business_date()
-    roles = roles_of(actor, as_of=day)
-    scope = scope_of(actor, as_of=day)
+    visit = getattr(request, "visit", None)
+    if isinstance(visit, Visit) and visit.actor == actor:
+        day, roles, scope = visit.business_date, visit.roles, visit.scope
+    else:
+        day = get_business_date()
+        roles, scope = roles_of(actor, as_of=day), scope_of(actor, as_of=day)
     waiting = Drawing.objects.filter(
         state=Drawing.State.RESERVED, facility__customer__in=visible_customers(scope)
     ).count()
@@ -36,11 +41,11 @@ def navigation(request: HttpRequest) -> dict[str, object]:
         "staff_role": "、".join(str(Role(role).label) for role in sorted(roles)),
         "waiting_count": waiting + tasks,
         "waiting_url": reverse("workbench") + "#waiting",
-        "navigation": _sections(request.path, waiting=waiting, tasks=tasks),
+        "navigation": _sections(request.path, roles, waiting=waiting, tasks=tasks),
     }
 
 
-def _sections(path: str, *, waiting: int, tasks: int) -> list[dict[str, object]]:
+def _sections(path: str, roles: frozenset[str], *, waiting: int, tasks: int) -> list[dict[str, object]]:
     def item(name: str, label: str, icon: str, badge: int = 0) -> dict[str, object]:
         url = reverse(name)
         active = path == url if url == "/" else path.startswith(url)
@@ -52,6 +57,13 @@ def _sections(path: str, *, waiting: int, tasks: int) -> list[dict[str, object]]
             "title": _("客户"),
             "items": [
                 item("customer_list", _("客户名单"), "users"),
+                *([item("pool", _("公海"), "inbox")] if roles & _WITH_CUSTOMERS else []),
+                *([item("import_list", _("导入"), "database-import")] if roles & _WITH_CUSTOMERS else []),
+                *(
+                    [item("handover_list", _("移交"), "refresh")]
+                    if roles & {*_WITH_CUSTOMERS, Role.ADMINISTRATOR}
+                    else []
+                ),
                 item("group_list", _("集团客户"), "sitemap", tasks),
             ],
         },

@@ -21,6 +21,7 @@ from shouxin.facilities.group_lines import LineProposal, approve_line
 from shouxin.groups.services import confirm_candidate, run_determination
 from shouxin.limits import services as limits
 from shouxin.parties.models import Classification, ClassScheme, ContactPoint, Customer, CustomerClass, Ownership, Party
+from shouxin.parties.search_index import index_customers, index_customers_of_parties
 from shouxin.parties.services import ContactInput, add_contact_point, classify, search_keys
 from shouxin.reporting.scenario import StoredBank, store
 from shouxin.web.demo import people
@@ -127,11 +128,12 @@ def _complete_companies(bank: StoredBank, staff: dict[str, Staff], day: dt.date)
         for field, value in search_keys(party.name).items():
             setattr(party, field, value)
         party.save()
+        index_customers_of_parties([party.pk])
         limits.ensure_customer_node(customer)
         customer.limit_nodes.filter(kind="CUSTOMER").update(name=party.name)
         customer.last_contact_date = day - dt.timedelta(days=place * 3)
         customer.next_step, customer.next_step_date = "季末回访", day + dt.timedelta(days=place)
-        customer.save()
+        customer.save(update_fields=["last_contact_date", "next_step", "next_step_date", "updated_at"])
         customer.ownerships.update(staff=managers[customer.unit.code])
         add_contact_point(
             customer=customer,
@@ -202,6 +204,7 @@ def _create_prospects(units: dict[str, OrgUnit], staff: dict[str, Staff], day: d
         Classification(customer=customer, scheme=chosen_class.scheme, customer_class=chosen_class, valid_from=day)
         for customer, chosen_class in chosen
     )
+    index_customers(customer.pk for customer in customers)
 
 
 def _decide(bank: StoredBank, staff: dict[str, Staff], day: dt.date) -> None:

@@ -134,6 +134,42 @@ class NextStepForm(forms.Form):
     next_step_date = forms.DateField(label=_("下一步日期"), widget=DayInput())
 
 
+class HandoverForm(forms.Form):
+    """Begin a handover; everything that the person is 主办 of goes on the list."""
+
+    from_staff = forms.ModelChoiceField(label=_("移交人"), queryset=Staff.objects.none(), empty_label=None)
+    reason = forms.CharField(label=_("移交原因"), max_length=200)
+    is_leaving = forms.BooleanField(label=_("离岗移交（协办一并结束）"), required=False)
+
+    def __init__(self, *args: Any, people: list[Staff], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["from_staff"]
+        assert isinstance(field, forms.ModelChoiceField)  # noqa: S101
+        field.queryset = Staff.objects.filter(pk__in=[person.pk for person in people]).select_related("unit")
+
+
+class HandoverVisitForm(forms.Form):
+    visited_date = forms.DateField(label=_("共同拜访"), widget=DayInput())
+    notice_date = forms.DateField(label=_("告知客户"), widget=DayInput())
+    notice_way = forms.CharField(label=_("告知方式"), max_length=40)
+
+
+class RowForm(forms.Form):
+    """What is edited in a row of the list."""
+
+    customer_class = forms.ModelChoiceField(
+        label=_("类别"), queryset=CustomerClass.objects.select_related("scheme"), required=False
+    )
+    next_step = forms.CharField(label=_("下一步"), max_length=200, required=False)
+    next_step_date = forms.DateField(label=_("下一步日期"), required=False, widget=DayInput())
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if data.get("next_step") and not data.get("next_step_date") and "next_step_date" not in self.errors:
+            self.add_error("next_step_date", _("请填写下一步的日期"))
+        return data
+
+
 class FacilityChoice(forms.ModelChoiceField[Facility]):
     def label_from_instance(self, obj: Any) -> str:
         facility: Facility = obj

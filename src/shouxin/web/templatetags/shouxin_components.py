@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from django import forms, template
 from django.forms.boundfield import BoundField
@@ -164,3 +164,13 @@ def is_checkbox(field: BoundField) -> bool:
 @register.filter
 def is_choice_list(field: BoundField) -> bool:
     return isinstance(field.field.widget, (forms.CheckboxSelectMultiple, forms.RadioSelect))
+
+
+@register.simple_tag
+def pool_days(due: dict[int, Any], customer_id: int) -> SafeString | str:
+    """Days until a prospect goes back to the pool: red when it is due, amber inside a week's warning."""
+    found = due.get(customer_id)
+    if found is None:
+        return "—"
+    tone = "text-red" if found.remaining_days < 0 else "text-amber" if found.remaining_days <= 7 else ""
+    return format_html('<span class="{}">{}</span>', tone, found.remaining_days)

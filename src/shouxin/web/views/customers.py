@@ -1,14 +1,14 @@
 """The customer list and a customer's page."""
 
-import base64
-import datetime as dt
-from dataclasses import dataclass
+from typing import Any
 
 from django.contrib import messages
-from django.db.models import Count, Q, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.db.models import QuerySet
+from django.forms import Form
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -17,118 +17,118 @@ from shouxin.facilities import selectors as facilities
 from shouxin.groups.selectors import find_group_of, open_candidates_with
 from shouxin.limits.models import Node
 from shouxin.parties import services
-from shouxin.parties.models import ContactPoint, Customer, CustomerClass
+from shouxin.parties.bulk import classify_many, tag_many
+from shouxin.parties.models import ContactPoint, Customer, CustomerClass, SavedView, Tag
+from shouxin.parties.ownership import OwnershipError, transfer_customers
+from shouxin.parties.pool import due_for_pool
 from shouxin.parties.selectors import (
     classification_on,
     find_similar,
     list_classes,
-    search_filter,
     visible_customers,
-    with_validity,
+    with_list_columns,
 )
+from shouxin.parties.views_kept import keep_view, saved_views_for, staff_in_units, units_in_view
 from shouxin.policy.products import resolve_product
+from shouxin.reporting.customer_list import (
+    COLUMNS,
+    COUNT_MAX,
+    EXPORT_ROWS_MAX,
+    ROWS_PER_PAGE,
+    Filters,
+    capped_count,
+    class_counts,
+    page_of,
+)
 from shouxin.reporting.exports import customer_csv, customer_xlsx
 from shouxin.reporting.selectors import customer_rows
 from shouxin.web.access import Role, Visit, page
-from shouxin.web.forms import ClassForm, ContactForm, NextStepForm, ProspectForm
+from shouxin.web.forms import ClassForm, ContactForm, NextStepForm, ProspectForm, RowForm
 from shouxin.web.templatetags.shouxin_format import moment
 
-ROWS_PER_PAGE = 20
-COUNT_MAX = 1000
-EXPORT_ROWS_MAX = 50_000
 
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """What the list is narrowed to; all of it lives in the URL."""
-
-    text: str
-    stage: str
-    customer_class: str
-    unit: str
-    quick: str
-
-    @classmethod
-    def of(cls, request: HttpRequest) -> "Filters":
-        get = request.GET.get
-        return cls(get("q", "").strip(), get("stage", ""), get("class", ""), get("unit", ""), get("quick", ""))
-
-    def apply(self, customers: QuerySet[Customer], *, as_of: dt.date) -> QuerySet[Customer]:
-        customers = with_validity(customers.filter(search_filter(self.text)))
-        if self.stage in Customer.Stage.values:
-            customers = customers.filter(stage=self.stage)
-        if self.customer_class.isascii() and self.customer_class.isdigit():
-            customers = customers.filter(
-                classifications__customer_class_id=int(self.customer_class), classifications__valid_to__isnull=True
-            )
-        if self.unit:
-            customers = customers.filter(unit__code=self.unit)
-        match self.quick:
-            case "no-next-step":
-                return customers.filter(next_step="")
-            case "overdue":
-                return customers.filter(next_step_date__lt=as_of)
-            case "repair":
-                return customers.filter(is_valid=False)  # type: ignore[misc]
-            case "group":
-                return customers.filter(memberships__valid__contains=as_of, memberships__recorded__upper_inf=True)
-        return customers
-
-    @property
-    def is_any(self) -> bool:
-        return any((self.text, self.stage, self.customer_class, self.unit, self.quick))
+def filters_of(request: HttpRequest, visit: Visit) -> Filters:
+    return Filters.of(request.GET, only_whole_phones=not visit.sees_full_phones)
 
 
 @page()
 def show_list(request: HttpRequest, visit: Visit) -> HttpResponse:
-    filters = Filters.of(request)
-    found = filters.apply(visit.customers, as_of=visit.as_of)
-    rows, pager = _page_of(customer_rows(found, as_of=visit.as_of), request)
-    count = found.order_by()[: COUNT_MAX + 1].count()
-    pager["count_text"] = (
-        _("%(n)s 户") % {"n": f"{count:,}"} if count <= COUNT_MAX else _("%(n)s+ 户") % {"n": f"{COUNT_MAX:,}"}
+    filters = filters_of(request, visit)
+    found = filters.apply(visit.customers, as_of=visit.as_of, staff_id=visit.actor.pk)
+    rows, pager = page_of(
+        customer_rows(found, as_of=visit.as_of, columns=filters.columns), request.GET, order=filters.order
     )
-    context = {"rows": rows, "pager": pager, "filters": filters, "as_of": visit.as_of, "visit": visit}
+    pager["count_text"] = _count_text(found, exactly=request.GET.get("count") == "exact")
+    pager["can_count"] = "+" if pager["count_text"].count("+") else ""
+    context = {
+        "rows": rows,
+        "pager": pager,
+        "filters": filters,
+        "query": filters.query(),
+        "as_of": visit.as_of,
+        "visit": visit,
+        "columns": filters.columns,
+        "can_edit": visit.has(Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD),
+        "pool": {due.customer.pk: due for due in due_for_pool(rows, day=visit.as_of)}
+        if "pool" in filters.columns
+        else {},
+    }
     if request.headers.get("HX-Target") == "customer-table":
         return render(request, "pages/_customer_table.html", context)
-    classes = list_classes().filter(scheme__is_main=True)
-    counts = dict(
-        CustomerClass.objects.filter(
-            classifications__customer__in=visit.customers, classifications__valid_to__isnull=True
-        )
-        .values_list("pk")
-        .annotate(n=Count("classifications__customer", distinct=True))
-    )
-    units = {
-        c["unit__code"]: c["unit__name"]
-        for c in visit.customers.order_by().values("unit__code", "unit__name").distinct()
-    }
-    actions = [
+    return render(request, "pages/customer_list.html", context | _around_list(request, visit, filters))
+
+
+def _count_text(found: QuerySet[Customer], *, exactly: bool) -> str:
+    if exactly:
+        return _("%(n)s 户") % {"n": f"{found.order_by().count():,}"}
+    count = capped_count(found)
+    return _("%(n)s 户") % {"n": f"{count:,}"} if count <= COUNT_MAX else _("%(n)s+ 户") % {"n": f"{COUNT_MAX:,}"}
+
+
+def _around_list(request: HttpRequest, visit: Visit, filters: Filters) -> dict[str, object]:
+    """What stands around the table: choices, chips, saved views, actions, the acts on what is selected."""
+    all_classes = list(list_classes())
+    actions: list[dict[str, object]] = [
+        {"label": _("看板"), "url": _with_query(request, "customer_board"), "icon": "layout-dashboard"},
         {"label": _("打印"), "url": _with_query(request, "customer_print"), "icon": "printer"},
         {"label": _("导出 Excel"), "url": _with_query(request, "customer_export", "xlsx"), "icon": "download"},
         {"label": "CSV", "url": _with_query(request, "customer_export", "csv"), "icon": "download"},
     ]
-    if visit.has(Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD):
-        actions.append({"label": _("新建准客户"), "url": reverse("customer_add"), "icon": "plus", "primary": True})  # type: ignore[dict-item]
-    return render(
-        request,
-        "pages/customer_list.html",
-        context
-        | {
-            "classes": [(c, counts.get(c.pk, 0)) for c in classes],
-            "units": sorted(units.items()),
-            "stages": Customer.Stage.choices,
-            "chips": _chips(filters),
-            "actions": actions,
-        },
-    )
+    can_edit = visit.has(Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD)
+    if can_edit:
+        actions.append({"label": _("导入"), "url": reverse("import_list"), "icon": "database-import"})
+        actions.append({"label": _("新建准客户"), "url": reverse("customer_add"), "icon": "plus", "primary": True})
+    return {
+        "classes": class_counts(visit.customers, [c for c in all_classes if c.scheme.is_main]),
+        "units": units_in_view(visit.scope),
+        "stages": Customer.Stage.choices,
+        "orders": [("updated", _("最近更新")), ("next-step", _("下一步日期")), ("last-contact", _("最久未联系"))],
+        "column_choices": _column_choices(),
+        "chips": _chips(filters),
+        "views": saved_views_for(visit.actor),
+        "tags": Tag.objects.all()[:200],
+        "receivers": staff_in_units(visit.scope) if visit.has(Role.BRANCH_HEAD) else [],
+        "all_classes": all_classes,
+        "actions": actions,
+    }
+
+
+def _column_choices() -> list[tuple[str, str]]:
+    names = {
+        "stage": _("阶段"), "class": _("类别"), "group": _("集团"), "limit": _("额度（万元）"), "used": _("已用比例"),
+        "owner": _("客户经理"), "next": _("下一步"), "contact": _("最近联系"), "phone": _("电话"), "tags": _("标签"),
+        "pool": _("公海剩余天数"),
+    }  # fmt: skip
+    return [(name, names[name]) for name in COLUMNS]
 
 
 def _chips(filters: Filters) -> list[dict[str, object]]:
     names = (
         ("", _("全部")),
+        ("mine", _("我主办")),
         ("no-next-step", _("无下一步")),
         ("overdue", _("已逾期")),
+        ("silent", _("久未联系")),
         ("repair", _("待补全")),
         ("group", _("集团成员")),
     )
@@ -137,52 +137,127 @@ def _chips(filters: Filters) -> list[dict[str, object]]:
 
 def _with_query(request: HttpRequest, name: str, *arguments: str) -> str:
     query = request.GET.copy()
-    for key in ("after", "before"):
+    for key in ("after", "before", "count"):
         query.pop(key, None)
     return reverse(name, args=arguments) + (f"?{query.urlencode()}" if query else "")
 
 
-# --- keyset paging: newest change first, the number breaks ties ----------------------------------------------------
-
-
-def _page_of(customers: QuerySet[Customer], request: HttpRequest) -> tuple[list[Customer], dict[str, str]]:
-    """One page after or before a cursor, and the cursors of its neighbours."""
-    after, before = _read_cursor(request.GET.get("after")), _read_cursor(request.GET.get("before"))
-    if before is not None:
-        at, pk = before
-        newer = customers.filter(Q(updated_at__gt=at) | Q(updated_at=at, pk__gt=pk)).order_by("updated_at", "pk")
-        rows = list(newer[: ROWS_PER_PAGE + 1])
-        has_newer = len(rows) > ROWS_PER_PAGE
-        rows = rows[:ROWS_PER_PAGE][::-1]
-        return rows, {
-            "before": _cursor(rows[0]) if has_newer and rows else "",
-            "after": _cursor(rows[-1]) if rows else "",
+@page()
+def board(request: HttpRequest, visit: Visit) -> HttpResponse:
+    """The same list as columns of cards, by class or by stage."""
+    filters = filters_of(request, visit)
+    found = filters.apply(visit.customers, as_of=visit.as_of, staff_id=visit.actor.pk)
+    by_stage = request.GET.get("by") == "stage"
+    classes = list(CustomerClass.objects.filter(scheme__is_main=True))
+    kept: list[tuple[str, object, QuerySet[Customer]]] = (
+        [(str(label), value, found.filter(stage=value)) for value, label in Customer.Stage.choices]
+        if by_stage
+        else [(c.name, c.pk, found.filter(main_class=c.pk)) for c in classes]
+        + [(_("未分类"), "", found.filter(main_class__isnull=True))]
+    )
+    lanes = [
+        {
+            "label": label,
+            "value": value,
+            "count": capped_count(lane),
+            "cards": with_list_columns(lane).order_by("-updated_at", "-pk")[:ROWS_PER_PAGE],
         }
-    if after is not None:
-        at, pk = after
-        customers = customers.filter(Q(updated_at__lt=at) | Q(updated_at=at, pk__lt=pk))
-    rows = list(customers.order_by("-updated_at", "-pk")[: ROWS_PER_PAGE + 1])
-    has_older = len(rows) > ROWS_PER_PAGE
-    rows = rows[:ROWS_PER_PAGE]
-    return rows, {
-        "before": _cursor(rows[0]) if after is not None and rows else "",
-        "after": _cursor(rows[-1]) if has_older and rows else "",
-    }
+        for label, value, lane in kept
+    ]
+    return render(
+        request,
+        "pages/customer_board.html",
+        {
+            "lanes": lanes, "classes": classes, "by_stage": by_stage, "visit": visit, "as_of": visit.as_of,
+            "count_max": COUNT_MAX, "query": filters.query(), "here": request.get_full_path(),
+            "can_edit": visit.has(Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD),
+            "crumbs": [{"url": reverse("customer_list"), "label": _("客户名单")}],
+        },
+    )  # fmt: skip
 
 
-def _cursor(customer: Customer) -> str:
-    return base64.urlsafe_b64encode(f"{customer.updated_at.isoformat()}|{customer.pk}".encode()).decode()
+# --- acts on many, saved views ---------------------------------------------------------------------------------------
 
 
-def _read_cursor(text: str | None) -> tuple[dt.datetime, int] | None:
-    """The place a cursor names; a broken one starts from the first page."""
-    if not text:
-        return None
+@require_POST
+@page(Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD)
+def act_on_many(request: HttpRequest, visit: Visit) -> HttpResponse:
+    """Class, tag, transfer or export of the selected rows, or of all that match the filters."""
+    ids = _selected(request, visit)
+    back = f"{reverse('customer_list')}?{Filters.of(QueryDict(request.POST.get('query', ''))).query()}"
+    if not ids:
+        messages.error(request, _("没有选中可修改的客户。请勾选后再操作。"))
+        return redirect(back)
     try:
-        at, pk = base64.urlsafe_b64decode(text.encode()).decode().split("|")
-        return dt.datetime.fromisoformat(at), int(pk)
-    except (ValueError, UnicodeDecodeError):
-        return None
+        text = _act(request.POST.get("act", ""), request, visit, ids)
+    except (OwnershipError, services.CustomerInputError, ValueError) as error:
+        messages.error(request, str(error))
+        return redirect(back)
+    if isinstance(text, HttpResponse):
+        return text
+    messages.info(request, text)
+    return redirect(back)
+
+
+def _selected(request: HttpRequest, visit: Visit) -> list[int]:
+    """Ids that this person may change: those that were ticked, or everything that the filters match."""
+    customers = visit.editable_customers
+    if request.POST.get("all") == "1":
+        filters = Filters.of(QueryDict(request.POST.get("query", "")), only_whole_phones=not visit.sees_full_phones)
+        customers = filters.apply(customers, as_of=visit.as_of, staff_id=visit.actor.pk)
+    else:
+        numbers = [n for text in request.POST.getlist("selected") for n in text.split(",") if n]
+        customers = customers.filter(number__in=numbers[:EXPORT_ROWS_MAX])
+    return list(customers.order_by("pk").values_list("pk", flat=True)[:EXPORT_ROWS_MAX])
+
+
+def _act(act: str, request: HttpRequest, visit: Visit, ids: list[int]) -> str | HttpResponse:
+    common: dict[str, Any] = {"actor": visit.actor, "customer_ids": ids, "business_date": visit.business_date}
+    if act == "class":
+        chosen = list_classes().filter(pk=int(request.POST.get("class") or 0)).first()
+        if chosen is None:
+            raise ValueError(_("请选择类别。"))
+        count = classify_many(customer_class=chosen, **common)
+        return _("%(n)s 户已改为 %(name)s") % {"n": count, "name": chosen.name}
+    if act == "tag":
+        count = tag_many(name=request.POST.get("tag", ""), **common)
+        return _("%(n)s 户已加标签") % {"n": count}
+    if act == "transfer":
+        if not visit.has(Role.BRANCH_HEAD):
+            raise ValueError(_("转移客户须由支行行长办理；离岗请发起移交。"))
+        to = next((p for p in staff_in_units(visit.scope) if str(p.pk) == request.POST.get("to")), None)
+        if to is None:
+            raise ValueError(_("请选择本机构的接收人。"))
+        count = transfer_customers(to_staff=to, reason=request.POST.get("reason", ""), **common)
+        return _("%(n)s 户已转给 %(name)s") % {"n": count, "name": to.name}
+    if act == "export":
+        rows = customer_rows(visit.customers.filter(pk__in=ids), as_of=visit.as_of).order_by("-updated_at", "-pk")
+        return _file(rows, "xlsx", visit)
+    raise ValueError(_("请选择要做的操作。"))
+
+
+@require_POST
+@page()
+def save_view(request: HttpRequest, visit: Visit) -> HttpResponse:
+    filters = Filters.of(QueryDict(request.POST.get("query", "")))
+    try:
+        keep_view(
+            owner=visit.actor,
+            name=request.POST.get("name", ""),
+            query=filters.query(),
+            is_shared=request.POST.get("shared") == "1",
+            is_pinned=request.POST.get("pinned") == "1",
+        )
+    except services.CustomerInputError as error:
+        messages.error(request, str(error))
+    return redirect(f"{reverse('customer_list')}?{filters.query()}")
+
+
+@require_POST
+@page()
+def delete_view(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:  # noqa: ARG001
+    SavedView.objects.filter(pk=pk, owner=visit.actor).delete()
+    return redirect("customer_list")
 
 
 # --- export, print, add --------------------------------------------------------------------------------------------
@@ -192,8 +267,12 @@ def _read_cursor(text: str | None) -> tuple[dt.datetime, int] | None:
 def export(request: HttpRequest, visit: Visit, form: str) -> HttpResponse:
     if form not in {"csv", "xlsx"}:
         raise Http404
-    found = customer_rows(Filters.of(request).apply(visit.customers, as_of=visit.as_of), as_of=visit.as_of)
-    rows = found.order_by("-updated_at", "-pk")[:EXPORT_ROWS_MAX]
+    found = filters_of(request, visit).apply(visit.customers, as_of=visit.as_of, staff_id=visit.actor.pk)
+    rows = customer_rows(found, as_of=visit.as_of).order_by("-updated_at", "-pk")[:EXPORT_ROWS_MAX]
+    return _file(rows, form, visit)
+
+
+def _file(rows: QuerySet[Customer], form: str, visit: Visit) -> HttpResponse:
     write = customer_csv if form == "csv" else customer_xlsx
     body = write(rows, actor=visit.actor, masks_phones=not visit.sees_full_phones, business_date=visit.business_date)
     kind = (
@@ -209,7 +288,7 @@ def export(request: HttpRequest, visit: Visit, form: str) -> HttpResponse:
 @page()
 def print_list(request: HttpRequest, visit: Visit) -> HttpResponse:
     """准客户名单 on paper."""
-    found = Filters.of(request).apply(visit.customers, as_of=visit.as_of)
+    found = filters_of(request, visit).apply(visit.customers, as_of=visit.as_of, staff_id=visit.actor.pk)
     rows = list(customer_rows(found, as_of=visit.as_of).order_by("-updated_at", "-pk")[:500])
     return render(request, "pages/customer_print.html", {"rows": rows, "visit": visit, "as_of": visit.as_of})
 
@@ -243,18 +322,38 @@ def _similar(customer: Customer, visit: Visit) -> dict[str, object]:
     """A possible duplicate; outside one's view only that it exists and whom to ask."""
     is_in_view = visible_customers(visit.scope).filter(pk=customer.pk).exists()
     name = customer.party.name if is_in_view else f"{customer.party.name[:2]}***"
+    owner = customer.main_owner
     return {
         "name": name,
-        "unit": customer.unit.name,
+        "unit": owner.unit.name if owner else customer.unit.name,
         "url": reverse("customer_detail", args=[customer.number]) if is_in_view else "",
+        "ask": "" if is_in_view else reverse("customer_ask", args=[customer.pk]),
     }
+
+
+@page(Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD)
+def check_duplicate(request: HttpRequest, visit: Visit) -> HttpResponse:
+    """While a prospect is filled in: who has this name or telephone already."""
+    name, phone = request.GET.get("name", "").strip(), request.GET.get("phone", "").strip()
+    found = find_similar(name=name, phone=phone) if name or phone else []
+    return render(request, "pages/_similar.html", {"similar": [_similar(c, visit) for c in found]})
+
+
+@require_POST
+@page(Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD)
+def ask_for(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
+    """Ask the department of a customer outside one's view for it; its owner sees the request on the timeline."""
+    services.ask_for_customer(actor=visit.actor, customer_id=pk, business_date=visit.business_date)
+    messages.info(request, _("已向主办机构提出申请，对方在该客户的时间线上可见。"))
+    return redirect("customer_add")
 
 
 # --- one customer --------------------------------------------------------------------------------------------------
 
 
-def _get_customer(visit: Visit, number: str) -> Customer:
-    customer = with_validity(visit.customers.select_related("party", "unit")).filter(number=number).first()
+def _get_customer(visit: Visit, number: str, *, to_change: bool = False) -> Customer:
+    customers = visit.editable_customers if to_change else visit.customers
+    customer = customers.select_related("party", "unit", "main_owner", "main_class").filter(number=number).first()
     if customer is None:
         raise Http404(_("没有这个客户，或不在您的数据范围内"))
     return customer
@@ -319,7 +418,7 @@ def show(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
 @require_POST
 @page(Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD)
 def add_contact(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
-    customer = _get_customer(visit, number)
+    customer = _get_customer(visit, number, to_change=True)
     form = ContactForm(request.POST)
     if form.is_valid():
         services.add_contact_point(customer=customer, contact=services.ContactInput(**form.cleaned_data))
@@ -331,19 +430,22 @@ def add_contact(request: HttpRequest, visit: Visit, number: str) -> HttpResponse
 @require_POST
 @page(Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD)
 def classify(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
-    customer = _get_customer(visit, number)
+    customer = _get_customer(visit, number, to_change=True)
     form = ClassForm(request.POST)
     if form.is_valid():
         services.classify(actor=visit.actor, customer=customer, business_date=visit.business_date, **form.cleaned_data)
     else:
         messages.error(request, _("类别未保存：") + _errors(form))
+    back = request.POST.get("next", "")
+    if back and url_has_allowed_host_and_scheme(back, allowed_hosts=None):
+        return redirect(back)
     return redirect("customer_detail", number=number)
 
 
 @require_POST
 @page(Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD)
 def set_next_step(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
-    customer = _get_customer(visit, number)
+    customer = _get_customer(visit, number, to_change=True)
     form = NextStepForm(request.POST)
     if form.is_valid():
         services.set_next_step(
@@ -354,5 +456,29 @@ def set_next_step(request: HttpRequest, visit: Visit, number: str) -> HttpRespon
     return redirect("customer_detail", number=number)
 
 
-def _errors(form: ContactForm | ClassForm | NextStepForm) -> str:
+def _errors(form: Form) -> str:
     return "；".join(str(error) for errors in form.errors.values() for error in errors)
+
+
+@page(Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD)
+def edit_row(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
+    """One row of the list in place: a form for class and next step, and the row again when it is saved."""
+    customer = _get_customer(visit, number, to_change=True)
+    classes = list_classes().filter(scheme__is_main=True)
+    filters = filters_of(request, visit)
+    context: dict[str, Any] = {"customer": customer, "classes": classes, "query": filters.query(), "visit": visit}
+    if request.method == "POST":
+        form = RowForm(request.POST)
+        if not form.is_valid():
+            context["error"] = _errors(form)
+            return render(request, "pages/_customer_row_edit.html", context, status=422)
+        services.update_row(
+            actor=visit.actor, customer=customer, business_date=visit.business_date, **form.cleaned_data
+        )
+        if not request.headers.get("HX-Request"):
+            return redirect(f"{reverse('customer_list')}?{filters.query()}")
+    elif not request.GET.get("cancel"):
+        return render(request, "pages/_customer_row_edit.html", context)
+    rows = customer_rows(visit.customers.filter(pk=customer.pk), as_of=visit.as_of, columns=filters.columns)
+    context |= {"customer": rows.get(), "columns": filters.columns, "can_edit": True, "as_of": visit.as_of, "pool": {}}
+    return render(request, "pages/_customer_row.html", context)

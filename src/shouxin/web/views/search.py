@@ -17,7 +17,8 @@ def show(request: HttpRequest, visit: Visit) -> HttpResponse:
     text = request.GET.get("q", "").strip()
     customers, groups, parameters = [], [], []
     if len(text) > 1:
-        customers = list(with_list_columns(visit.customers.filter(search_filter(text)))[:HITS_MAX])
+        found = visit.customers.filter(search_filter(text, finds_part_of_phone=visit.sees_full_phones))
+        customers = list(with_list_columns(found)[:HITS_MAX])
         rows = list_group_rows(scope=visit.scope, as_of=visit.as_of)
         groups = [(row, group_url(row)) for row in rows if text in row.name or text in row.label][:HITS_MAX]
         book = load_book()

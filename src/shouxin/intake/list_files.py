@@ -1,0 +1,244 @@
+"""Read a list that somebody keeps in a spreadsheet: row by row, whatever its size, and say at once what is wrong with it.
+
+``.csv`` in UTF-8 or GB18030 (found and named), ``.xlsx`` and ``.xls``. A file that would fill the memory is refused
+before it is read: one endless line, a packed workbook that unfolds to gigabytes. Nothing here knows the database.
+"""
+
+import codecs
+import csv
+import datetime as dt
+import re
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from python_calamine import CalamineError, load_workbook
+
+from shouxin.intake.evidence_files import EvidenceError, RowError
+
+LINE_BYTES_MAX = 1_000_000
+UNPACKED_BYTES_MAX = 2_000_000_000
+UNPACKED_RATIO_MAX = 200
+UNPACKED_RATIO_FROM = 50_000_000
+COLUMNS_MAX = 200
+SAMPLE_ROWS = 3
+_BLOCK = 1 << 20
+WORKBOOKS = (".xlsx", ".xlsm", ".xls")
+
+
+@dataclass(slots=True)
+class ListFile:
+    """One sheet: its titles, its encoding by name, and its rows as (line, cells), read as they are asked for."""
+
+    path: Path
+    name: str
+    titles: tuple[str, ...]
+    encoding: str
+    sheet: str = ""
+    _sheet_rows: list[list[Any]] | None = field(default=None, repr=False)
+
+    def rows(self) -> Iterator[tuple[int, list[str]]]:
+        """Every row that is not empty, with the line it starts on. Raises EvidenceError where the file breaks off."""
+        if self._sheet_rows is not None:
+            yield from self._rows_of_sheet(self._sheet_rows)
+        else:
+            yield from self._rows_of_csv()
+
+    def samples(self) -> list[list[str]]:
+        """The first values of each column, for people who map columns."""
+        found: list[list[str]] = [[] for _ in self.titles]
+        for place, (_line, cells) in enumerate(self.rows()):
+            for values, cell in zip(found, cells, strict=False):
+                if cell.strip() and len(values) < SAMPLE_ROWS:
+                    values.append(cell.strip()[:60])
+            if place >= 50 or all(len(values) >= SAMPLE_ROWS for values in found):
+                break
+        return found
+
+    def _rows_of_csv(self) -> Iterator[tuple[int, list[str]]]:
+        codec = "utf-8-sig" if self.encoding == "UTF-8" else "gb18030"
+        with self.path.open(encoding=codec, newline="") as stream:
+            reader = csv.reader(stream, strict=True)
+            try:
+                next(reader, None)
+                line = reader.line_num + 1
+                for cells in reader:
+                    if any(cells) and not "".join(cells).isspace():
+                        yield line, cells
+                    line = reader.line_num + 1
+            except csv.Error as error:
+                raise EvidenceError(
+                    [RowError(self.name, reader.line_num, "", f"CSV 格式有误：{error}", "CSV_BROKEN")]
+                ) from error
+
+    def _rows_of_sheet(self, values: list[list[Any]]) -> Iterator[tuple[int, list[str]]]:
+        width = len(self.titles)
+        for line, row in enumerate(values[1:], start=2):
+            cells = [_cell_text(cell) for cell in row[:width]]
+            if any(cell.strip() for cell in cells):
+                yield line, cells
+
+
+def open_list(path: Path, *, name: str = "", sheet: str = "") -> ListFile:
+    """Look at a file without reading it whole.
+
+    Raises:
+        EvidenceError: it is no list: wrong kind, encoding, titles, or a danger to this machine.
+    """
+    name = name or path.name
+    if path.suffix.lower() in WORKBOOKS or _looks_like_workbook(path):
+        return _open_workbook(path, name, sheet)
+    encoding = _encoding_of(path, name)
+    codec = "utf-8-sig" if encoding == "UTF-8" else "gb18030"
+    with path.open(encoding=codec, newline="") as stream:
+        try:
+            titles = next(csv.reader(stream, strict=True), [])
+            below = next(csv.reader(stream, strict=True), [])
+        except csv.Error as error:
+            raise _refused(name, f"CSV 格式有误：{error}", "CSV_BROKEN") from error
+    return ListFile(path, name, _titles(name, titles, below), encoding)
+
+
+def _looks_like_workbook(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(4) in {b"PK\x03\x04", b"\xd0\xcf\x11\xe0"}
+
+
+def _encoding_of(path: Path, name: str) -> str:
+    """UTF-8 when every byte is, else GB18030; a file of one endless line is refused on the way."""
+    decoders = {"UTF-8": codecs.getincrementaldecoder("utf-8")(), "GB18030": codecs.getincrementaldecoder("gb18030")()}
+    since_newline = line = 0
+    with path.open("rb") as stream:
+        while block := stream.read(_BLOCK):
+            if b"\0" in block:
+                raise _refused(name, "含有空字节，不是文本文件", "ENCODING_UNKNOWN")
+            at = block.find(b"\n")
+            if since_newline + (at if at >= 0 else len(block)) > LINE_BYTES_MAX:
+                reason = f"第 {line + 1} 行超过 {LINE_BYTES_MAX:,} 字节，不是名单；请检查换行符后重新导出"
+                raise _refused(name, reason, "LINE_TOO_LONG", line + 1)
+            last = block.rfind(b"\n")
+            since_newline = len(block) - last - 1 if last >= 0 else since_newline + len(block)
+            line += block.count(b"\n")
+            for encoding, decoder in list(decoders.items()):
+                try:
+                    decoder.decode(block)
+                except UnicodeDecodeError:
+                    del decoders[encoding]
+            if not decoders:
+                raise _refused(name, "既不是 UTF-8 也不是 GB18030 编码的文本", "ENCODING_UNKNOWN", line)
+    for encoding, decoder in decoders.items():
+        try:
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            continue
+        return encoding
+    raise _refused(name, "文件末尾的字符不完整，可能没有传完，请重新上传", "FILE_CUT_OFF", line)
+
+
+def _open_workbook(path: Path, name: str, sheet: str) -> ListFile:
+    if zipfile.is_zipfile(path):
+        _refuse_bomb(path, name)
+    elif path.suffix.lower() != ".xls":
+        raise _refused(name, "不是可读的 Excel 文件，可能没有传完，请重新上传", "WORKBOOK_BROKEN")
+    try:
+        book = load_workbook(str(path))
+        if sheet and sheet not in book.sheet_names:
+            if len(book.sheet_names) > 1:
+                raise _refused(name, f"没有名为 {sheet} 的工作表，现有 {'、'.join(book.sheet_names)}", "SHEET_MISSING")
+            sheet = ""
+        chosen = sheet or book.sheet_names[0]
+        values = book.get_sheet_by_name(chosen).to_python(skip_empty_area=False)
+    except (CalamineError, OSError, IndexError) as error:
+        raise _refused(name, f"不是可读的 Excel 文件：{error}", "WORKBOOK_BROKEN") from error
+    head = [_cell_text(cell) for cell in values[0]] if values else []
+    below = [_cell_text(cell) for cell in values[1]] if len(values) > 1 else []
+    while head and not head[-1].strip() and not any(_cell_text(row[len(head) - 1]).strip() for row in values[1:50]):
+        head.pop()
+    return ListFile(path, name, _titles(name, head, below), path.suffix.lower().lstrip(".") or "xlsx", chosen, values)
+
+
+def _refuse_bomb(path: Path, name: str) -> None:
+    """A workbook says how big it will be; what unfolds out of all proportion is not opened."""
+    try:
+        with zipfile.ZipFile(path) as packed:
+            unpacked = sum(entry.file_size for entry in packed.infolist())
+    except (zipfile.BadZipFile, OSError) as error:
+        raise _refused(name, f"不是可读的 Excel 文件：{error}", "WORKBOOK_BROKEN") from error
+    is_bomb = unpacked > UNPACKED_RATIO_FROM and unpacked > UNPACKED_RATIO_MAX * max(1, path.stat().st_size)
+    if unpacked > UNPACKED_BYTES_MAX or is_bomb:
+        reason = f"展开后有 {unpacked:,} 字节，与文件大小不相称，已拒绝打开；请另存为普通工作簿或 CSV"
+        raise _refused(name, reason, "WORKBOOK_TOO_BIG")
+
+
+def _titles(name: str, titles: list[str], below: list[str]) -> tuple[str, ...]:
+    """The titles, each there and each once: merged header cells and doubled headers are named by their places."""
+    found = tuple(title.strip().lstrip("\ufeff") for title in titles)
+    if not any(found):
+        raise _refused(name, "第一行没有列名", "HEADER_MISSING")
+    if len(found) > COLUMNS_MAX:
+        raise _refused(name, f"有 {len(found)} 列，最多 {COLUMNS_MAX} 列", "TOO_MANY_COLUMNS")
+    errors = []
+    for place, title in enumerate(found, start=1):
+        if not title and (place <= len(below) and below[place - 1].strip()):
+            errors.append(
+                RowError(name, 1, f"第 {place} 列", "没有列名：表头可能有合并单元格，请拆开并逐列填写", "HEADER_MERGED")
+            )
+        elif title and found.index(title) != place - 1:
+            errors.append(RowError(name, 1, title, f"列名重复：第 {found.index(title) + 1} 列与第 {place} 列",
+                                   "COLUMN_DUPLICATE"))  # fmt: skip
+    if errors:
+        raise EvidenceError(errors)
+    return found
+
+
+def _refused(name: str, reason: str, code: str, line: int = 1) -> EvidenceError:
+    return EvidenceError([RowError(name, line, "", reason, code)])
+
+
+def _cell_text(cell: Any) -> str:
+    if isinstance(cell, float):
+        if abs(cell) >= 1e15:
+            return f"{cell:.10E}"  # a spreadsheet keeps 15 digits: let the check say so
+        return str(int(cell)) if cell.is_integer() else repr(cell)
+    if isinstance(cell, dt.datetime):
+        return cell.date().isoformat() if cell.time() == dt.time() else cell.isoformat(sep=" ")
+    return "" if cell is None else str(cell)
+
+
+# --- cells that spreadsheets change ------------------------------------------------------------------------------------
+
+_DATE = re.compile(
+    r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?(?:[ T]\d{1,2}:\d{2}(?::\d{2})?(?:\.\d+)?)?"
+)
+_COMPACT_DATE = re.compile(r"(\d{4})(\d{2})(\d{2})")
+_SCIENTIFIC = re.compile(r"\d(?:\.\d+)?[eE]\+?\d{1,3}")
+_DAY_ZERO = dt.date(1899, 12, 30)
+
+
+class CellError(ValueError):
+    """One cell cannot be read; the text says why and what to do."""
+
+
+def read_day(text: str) -> dt.date | None:
+    """A date as people and spreadsheets write it: 2025-06-30, 2025/6/30, 2025年6月30日, 20250630, 45838."""
+    text = text.strip()
+    if not text:
+        return None
+    match = _DATE.fullmatch(text) or _COMPACT_DATE.fullmatch(text)
+    try:
+        if match:
+            return dt.date(int(match[1]), int(match[2]), int(match[3]))
+        if text.isascii() and text.isdigit() and 20_000 <= int(text) <= 80_000:  # days of Excel, 1954 to 2119
+            return _DAY_ZERO + dt.timedelta(days=int(text))
+    except ValueError:
+        pass
+    raise CellError(f"日期“{text[:20]}”不存在或不是 年-月-日（如 2025-06-30）")
+
+
+def refuse_scientific(text: str) -> str:
+    """A long number as it is, or why it is lost: a spreadsheet keeps only fifteen digits of a number."""
+    if _SCIENTIFIC.fullmatch(text):
+        raise CellError(f"“{text[:24]}”已被表格软件改成科学计数，末几位已丢失；请把该列设为文本后重新导出")
+    return text

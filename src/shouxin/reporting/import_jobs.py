@@ -1,0 +1,436 @@
+"""Customer lists as jobs: staged with a check of every row, mended, run part by part, stopped, gone on with, undone.
+
+Each part is one transaction that writes its rows, their effects and how far the job is; whatever ends a run between
+two parts loses nothing and doubles nothing. ``created + updated + skipped + failed = rows read`` is a constraint.
+"""
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+
+from django.db import IntegrityError, connection, transaction
+
+from django.utils import timezone
+
+from shouxin.audit import services as audit
+from shouxin.bank.models import Staff
+from shouxin.bank.scope import scope_of
+from shouxin.intake.customer_rows import NEEDED, SYNONYMS, ListRow, RowRefusedError, match_columns, row_reader
+from shouxin.intake.evidence_files import EvidenceError, RowError
+from shouxin.intake.list_files import open_list
+from shouxin.reporting.import_customers import CustomerImport, Effect, undo_created, undo_updated
+from shouxin.reporting.models import ImportEffect, ImportJob, ImportMapping, ImportRow
+
+PART_ROWS = 20_000
+Progress = Callable[[ImportJob], None]
+
+
+class ImportRefusedError(ValueError):
+    """An act on a job that its state does not allow; the text says what is allowed."""
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+# --- stage and check -----------------------------------------------------------------------------------------------
+
+
+def stage_file(
+    *,
+    actor: Staff | None,
+    path: Path,
+    business_date: dt.date,
+    name: str = "",
+    table: str = "customers",
+    columns: dict[str, str] | None = None,
+) -> ImportJob:
+    """Read a file into a job and check every row. ``columns`` maps titles of the file to columns of the table.
+
+    Raises:
+        EvidenceError: the file is no list, or a needed column is not there; no job is kept.
+    """
+    job = open_job(actor=actor, path=path, business_date=business_date, name=name, table=table, columns=columns)
+    try:
+        return check_job(job=job, path=path)
+    except EvidenceError:
+        discard(job)
+        raise
+
+
+def open_job(
+    *,
+    actor: Staff | None,
+    path: Path,
+    business_date: dt.date,
+    name: str = "",
+    table: str = "customers",
+    columns: dict[str, str] | None = None,
+) -> ImportJob:
+    """Look at a file and keep a job for it; its rows are read by ``check_job``. Raises EvidenceError for no list."""
+    source = open_list(path, name=name, sheet=table)
+    return ImportJob.objects.create(
+        table=table, file_name=source.name[:200], file_sha256=sha256_of(path), encoding=source.encoding,
+        titles=list(source.titles), places=places_of(source.titles, columns), started_by=actor,
+        business_date=business_date, stored_path=str(path),
+    )  # fmt: skip
+
+
+@transaction.atomic
+def check_job(*, job: ImportJob, path: Path, columns: dict[str, str] | None = None) -> ImportJob:
+    """Read every row of a job's file and check it; again after another mapping. Raises EvidenceError."""
+    source = open_list(path, name=job.file_name, sheet=job.table)
+    job = ImportJob.objects.select_for_update(of=("self",)).get(pk=job.pk)
+    if job.state not in {ImportJob.State.STAGED, ImportJob.State.CHECKED}:
+        raise ImportRefusedError(f"该导入{job.get_state_display()}，不能再检查。")
+    if columns is not None:
+        job.places = places_of(source.titles, columns)
+    missing = [SYNONYMS[column][0] for column in NEEDED if column not in job.places]
+    if missing:
+        reason = f"缺少列 {'、'.join(missing)}；现有 {'、'.join(source.titles)}"
+        raise EvidenceError([RowError(source.name, 1, "", reason, "COLUMN_MISSING")])
+    job.save(update_fields=["places"])
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM reporting_importrow WHERE job_id = %s", [job.pk])
+    _check_into(job, source.rows())
+    return job
+
+
+def places_of(titles: Sequence[str], columns: dict[str, str] | None) -> dict[str, int]:
+    """The place of each column: by the given mapping, or by name and synonym."""
+    if not columns:
+        return match_columns(tuple(titles))
+    return {column: titles.index(title) for title, column in columns.items() if title in titles and column in SYNONYMS}
+
+
+def _writer_for(job: ImportJob) -> CustomerImport:
+    actor = job.started_by
+    scope = scope_of(actor, as_of=job.business_date) if actor else None
+    return CustomerImport(actor=actor, scope=scope, business_date=job.business_date)
+
+
+def _check_into(job: ImportJob, rows: Iterator[tuple[int, list[str]]]) -> None:
+    """Check rows and keep them with what was found; the job's counts are set."""
+    writer, read = _writer_for(job), row_reader(job.places, len(job.titles))
+    counts = dict.fromkeys(ImportRow.State.values, 0)
+    while part := list(islice(rows, PART_ROWS)):
+        checked = _check_part(writer, read, part)
+        for found in checked.values():
+            counts[found[0]] += 1
+        with (
+            connection.cursor() as cursor,
+            cursor.copy(
+                'COPY reporting_importrow (job_id, line, cells, state, "column", reason, target_id) FROM STDIN'
+            ) as copy,
+        ):
+            copy.write("".join(_row_line(job.pk, line, cells, checked[line]) for line, cells in part))
+    job.rows_read = sum(counts.values())
+    job.new_rows, job.update_rows = counts["new"], counts["update"]
+    job.duplicate_rows, job.error_rows = counts["duplicate"], counts["error"]
+    job.state = ImportJob.State.CHECKED
+    job.save(update_fields=["rows_read", "new_rows", "update_rows", "duplicate_rows", "error_rows", "state"])
+
+
+def _check_part(
+    writer: CustomerImport, read: Callable[[list[str]], ListRow], part: Sequence[tuple[int, list[str]]]
+) -> dict[int, tuple[str, str, str, int | None]]:
+    """State, column, reason and target of each line."""
+    typed: list[tuple[int, ListRow]] = []
+    found: dict[int, tuple[str, str, str, int | None]] = {}
+    for line, cells in part:
+        try:
+            typed.append((line, read(cells)))
+        except RowRefusedError as error:
+            found[line] = ("error", error.column, error.reason, None)
+    for c in writer.check(typed):
+        found[c.line] = (c.state, c.column, c.reason, c.target_id)
+    return found
+
+
+def _row_line(job_id: int, line: int, cells: list[str], found: tuple[str, str, str, int | None]) -> str:
+    state, column, reason, target = found
+    packed = ",".join(_packed(cell) for cell in cells)
+    return f"{job_id}\t{line}\t{{{packed}}}\t{state}\t{column}\t{_escaped(reason)}\t{target or chr(92) + 'N'}\n"
+
+
+def _packed(cell: str) -> str:
+    """A cell as an element of an array inside a COPY line."""
+    if cell.isalnum() and cell.lower() != "null":
+        return cell
+    return '"' + _escaped(cell.replace("\\", "\\\\").replace('"', '\\"').replace("\0", "")) + '"'
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+
+
+@transaction.atomic
+def fix_row(*, job: ImportJob, line: int, cells: list[str]) -> ImportRow:
+    """Mend one row in place and check it again. Raises ImportRefusedError once the job has begun to run."""
+    job = ImportJob.objects.select_for_update(of=("self",)).get(pk=job.pk)
+    if job.state != ImportJob.State.CHECKED:
+        raise ImportRefusedError("只有已检查、未运行的导入可以修改行。")
+    row = ImportRow.objects.get(job=job, line=line)
+    state, column, reason, target = _check_part(
+        _writer_for(job), row_reader(job.places, len(job.titles)), [(line, cells)]
+    )[line]
+    for name, change in ((row.state, -1), (state, 1)):
+        field = f"{name}_rows"
+        setattr(job, field, getattr(job, field) + change)
+    job.save(update_fields=["new_rows", "update_rows", "duplicate_rows", "error_rows"])
+    ImportRow.objects.filter(job=job, line=line).update(
+        cells=cells, state=state, column=column, reason=reason, target_id=target
+    )
+    return ImportRow.objects.get(job=job, line=line)
+
+
+def save_mapping(*, actor: Staff | None, table: str, name: str, titles: Sequence[str], columns: dict[str, str]) -> None:
+    """Keep how a file's columns are called, for the next file with the same titles."""
+    ImportMapping.objects.update_or_create(
+        table=table,
+        name=name.strip()[:80] or "默认",
+        defaults={"titles": list(titles), "columns": columns, "saved_by": actor},
+    )
+
+
+def find_mapping(*, table: str, titles: Sequence[str]) -> ImportMapping | None:
+    return ImportMapping.objects.filter(table=table, titles=list(titles)).order_by("-pk").first()
+
+
+# --- run -----------------------------------------------------------------------------------------------------------
+
+
+def start(*, job: ImportJob, skips_bad_rows: bool) -> ImportJob:
+    """Mark a checked or stopped job as running; of two at once, and of two jobs of one file, one is refused."""
+    try:
+        with transaction.atomic():
+            job = ImportJob.objects.select_for_update(of=("self",)).get(pk=job.pk)
+            if job.state not in {ImportJob.State.CHECKED, ImportJob.State.STOPPED, ImportJob.State.FAILED}:
+                raise ImportRefusedError(f"该导入{job.get_state_display()}，不能开始。")
+            if job.error_rows and not (skips_bad_rows or job.skips_bad_rows):
+                raise ImportRefusedError(f"有 {job.error_rows} 行错误；请先修正，或选择跳过错误行。")
+            job.skips_bad_rows = job.skips_bad_rows or skips_bad_rows
+            job.state, job.is_stop_asked, job.error = ImportJob.State.RUNNING, False, ""
+            job.started_at = job.started_at or timezone.now()
+            job.save(update_fields=["skips_bad_rows", "state", "is_stop_asked", "error", "started_at"])
+    except IntegrityError as error:
+        raise ImportRefusedError("同一文件正在导入，请等它完成。") from error
+    return job
+
+
+@transaction.atomic
+def start_and_defer(*, job: ImportJob, skips_bad_rows: bool, defer: Callable[[int], object]) -> ImportJob:
+    """Mark as running and hand to the worker in one transaction: both happen or neither."""
+    job = start(job=job, skips_bad_rows=skips_bad_rows)
+    defer(job.pk)
+    return job
+
+
+def ask_to_stop(*, job: ImportJob) -> None:
+    """The run ends after the part it is at."""
+    ImportJob.objects.filter(pk=job.pk, state=ImportJob.State.RUNNING).update(is_stop_asked=True)
+
+
+def run(*, job_id: int, part_rows: int = PART_ROWS, progress: Progress | None = None) -> ImportJob:
+    """Write the rest of a running job. Called again after a crash it goes on where the last part was committed."""
+    job = ImportJob.objects.select_related("started_by__unit").get(pk=job_id)
+    if job.state != ImportJob.State.RUNNING:
+        return job
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_LOCK, job_id])
+        if not cursor.fetchone()[0]:
+            raise ImportRefusedError("该导入正在另一进程中运行。")
+    try:
+        writer, read = _writer_for(job), row_reader(job.places, len(job.titles))
+        while True:
+            job.refresh_from_db(fields=["is_stop_asked", "next_line"])
+            if job.is_stop_asked:
+                _finish(job, ImportJob.State.STOPPED)
+                return job
+            rest = ImportRow.objects.filter(job=job_id, line__gt=job.next_line).order_by("line")
+            part = list(rest.values_list("line", "cells", "state")[:part_rows])
+            if not part:
+                _finish(job, ImportJob.State.DONE)
+                return job
+            with transaction.atomic():
+                _write_part(job, writer, read, part)
+            if progress:
+                progress(job)
+    except Exception as error:
+        if not connection.in_atomic_block:
+            ImportJob.objects.filter(pk=job_id).update(state=ImportJob.State.FAILED, error=repr(error)[:2000])
+        raise
+    finally:
+        if not connection.needs_rollback:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [_LOCK, job_id])
+
+
+_LOCK = 7_210_355
+
+
+def _write_part(
+    job: ImportJob, writer: CustomerImport, read: Callable[[list[str]], ListRow], part: list[tuple[int, list[str], str]]
+) -> None:
+    """One part: rows that the check passed are looked up again, since the bank went on since then, and written."""
+    stamp = timezone.now()
+    typed = [(line, read(cells)) for line, cells, state in part if state in {"new", "update"}]
+    checked = writer.check(typed)
+    effects = writer.write(checked, stamp=stamp)
+    _keep_effects(job, effects, stamp)
+    late = [c for c in checked if c.state == "error"]
+    for c in late:
+        ImportRow.objects.filter(job=job, line=c.line).update(state="error", column=c.column, reason=c.reason)
+    created = sum(e.is_new for e in effects)
+    updated = len(effects) - created
+    failed = sum(state == "error" for _, _, state in part) + len(late)
+    job.created, job.updated, job.failed = job.created + created, job.updated + updated, job.failed + failed
+    job.skipped += len(part) - created - updated - failed
+    job.rows_done, job.next_line = job.rows_done + len(part), part[-1][0]
+    job.save(update_fields=["created", "updated", "failed", "skipped", "rows_done", "next_line"])
+
+
+def _keep_effects(job: ImportJob, effects: list[Effect], stamp: dt.datetime) -> None:
+    if not effects:
+        return
+    lines = [
+        f"{job.pk}\t{e.line}\t{'t' if e.is_new else 'f'}\t{e.target_id}\t"
+        f"{_escaped(json.dumps(e.before, ensure_ascii=False)) if e.before else chr(92) + 'N'}\t{stamp}\t\n"
+        for e in effects
+    ]
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(
+            "COPY reporting_importeffect (job_id, line, is_new, target_id, before, stamp, undo_state) FROM STDIN"
+        ) as copy,
+    ):
+        copy.write("".join(lines))
+
+
+def _finish(job: ImportJob, state: str) -> None:
+    job.state = state
+    job.finished_at = timezone.now()
+    with transaction.atomic():
+        job.save(update_fields=["state", "finished_at"])
+        audit.record(
+            actor=job.started_by,
+            action="intake.table.imported" if state == ImportJob.State.DONE else "intake.table.import_stopped",
+            subject=("import", job.pk),
+            summary=f"导入 {job.table}（{job.file_name}）：新增 {job.created}，更新 {job.updated}，未变 {job.skipped}，"
+            f"失败 {job.failed}",
+            business_date=job.business_date,
+        )
+    if state == ImportJob.State.DONE:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT gin_clean_pending_list('customer_search')")
+
+
+def remaining_seconds(job: ImportJob, *, now: dt.datetime) -> int | None:
+    """What the rest will take at the pace so far; None before the first part."""
+    if not job.rows_done or job.started_at is None:
+        return None
+    return int((now - job.started_at).total_seconds() / job.rows_done * (job.rows_read - job.rows_done))
+
+
+# --- undo, failed rows -----------------------------------------------------------------------------------------------
+
+
+def undo(*, job: ImportJob, actor: Staff | None, business_date: dt.date, part_rows: int = 2_000) -> dict[str, int]:
+    """Take an import back: what it made goes, what it changed comes back, unless somebody has worked on it since.
+
+    Gives three buckets that add up to created + updated: reversed, kept (edited since), failed.
+    """
+    if job.state not in {ImportJob.State.DONE, ImportJob.State.STOPPED, ImportJob.State.FAILED}:
+        raise ImportRefusedError(f"该导入{job.get_state_display()}，不能撤销。")
+    while part := list(ImportEffect.objects.filter(job=job, undo_state="").order_by("-line")[:part_rows]):
+        with transaction.atomic():
+            _undo_part(part, business_date)
+    states = ImportEffect.objects.filter(job=job).values_list("undo_state", flat=True)
+    result = {name: sum(s == name for s in states) for name in ("reversed", "kept", "failed")}
+    with transaction.atomic():
+        ImportJob.objects.filter(pk=job.pk).update(state=ImportJob.State.UNDONE, undo_result=result)
+        audit.record(
+            actor=actor,
+            action="intake.import.undone",
+            subject=("import", job.pk),
+            summary=f"撤销导入 {job.file_name}：已撤销 {result['reversed']}，导入后改动而保留 {result['kept']}，"
+            f"失败 {result['failed']}",
+            business_date=business_date,
+        )
+    return result
+
+
+def _undo_part(part: list[ImportEffect], day: dt.date) -> None:
+    new = [e for e in part if e.is_new]
+    gone, _kept = undo_created(new) if new else (set(), set())
+    for effect in part:
+        if effect.is_new:
+            effect.undo_state = "reversed" if effect.target_id in gone else "kept"
+            continue
+        try:
+            with transaction.atomic():
+                effect.undo_state = "reversed" if undo_updated(effect, day) else "kept"
+        except Exception:  # noqa: BLE001 - one row's trouble is counted and named, the others go on
+            effect.undo_state = "failed"
+    ImportEffect.objects.bulk_update(part, ["undo_state"], batch_size=2_000)
+
+
+def failed_rows(job: ImportJob) -> Iterator[list[str]]:
+    """The rows that were not imported, in the file's own columns and one more: 错误."""
+    yield [*job.titles, "错误"]
+    for row in ImportRow.objects.filter(job=job, state="error").order_by("line").iterator():
+        title = SYNONYMS[row.column][0] if row.column in SYNONYMS else row.column
+        cells = [*row.cells, *[""] * (len(job.titles) - len(row.cells))][: len(job.titles)]
+        yield [*cells, f"第 {row.line} 行{f'，{title}' if title else ''}：{row.reason}"]
+
+
+# --- in one go, for the command line ---------------------------------------------------------------------------------
+
+
+def import_now(
+    *,
+    actor: Staff | None,
+    path: Path,
+    business_date: dt.date,
+    skips_bad_rows: bool = False,
+    is_dry_run: bool = False,
+    columns: dict[str, str] | None = None,
+    progress: Progress | None = None,
+) -> ImportJob:
+    """Stage, check and run a customer list. A dry run keeps nothing and counts what would be done.
+
+    Raises:
+        EvidenceError: a row is wrong and bad rows are not to be skipped; nothing is kept.
+        ImportRefusedError: the same file is being imported now.
+    """
+    job = stage_file(actor=actor, path=path, business_date=business_date, columns=columns)
+    if job.error_rows and not skips_bad_rows:
+        errors = [
+            RowError(
+                job.file_name, row.line, SYNONYMS[row.column][0] if row.column in SYNONYMS else row.column, row.reason
+            )
+            for row in ImportRow.objects.filter(job=job, state="error").order_by("line")[:10_000]
+        ]
+        discard(job)
+        raise EvidenceError(errors)
+    if is_dry_run:
+        job.created, job.updated = job.new_rows, job.update_rows
+        job.skipped, job.failed = job.duplicate_rows, job.error_rows
+        discard(job)
+        return job
+    start(job=job, skips_bad_rows=skips_bad_rows)
+    return run(job_id=job.pk, progress=progress)
+
+
+def discard(job: ImportJob) -> None:
+    """Forget a job that never ran, with its rows."""
+    if job.state not in {ImportJob.State.STAGED, ImportJob.State.CHECKED}:
+        raise ImportRefusedError("已运行的导入不能丢弃，可以撤销。")
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM reporting_importrow WHERE job_id = %s", [job.pk])
+        cursor.execute("DELETE FROM reporting_importjob WHERE id = %s", [job.pk])

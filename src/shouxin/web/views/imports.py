@@ -1,0 +1,231 @@
+"""Import of a customer list: upload, map columns, check, mend, run, stop, undo."""
+
+import csv
+import io
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from shouxin.intake.customer_rows import LABELS, NEEDED, SYNONYMS
+from shouxin.intake.evidence_files import EvidenceError
+from shouxin.intake.list_files import open_list
+from shouxin.reporting import import_jobs
+from shouxin.reporting.exports import neutral
+from shouxin.reporting.import_jobs import ImportRefusedError
+from shouxin.reporting.models import ImportJob, ImportRow
+from shouxin.reporting.tasks import check_import, run_import
+from shouxin.web.access import Role, Visit, page
+
+CHECKED_AT_ONCE_BYTES = 2_000_000
+UPLOAD_BYTES_MAX = 300_000_000
+WORKERS = (Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD)
+
+
+def _uploads() -> Path:
+    folder = Path(os.environ.get("SHOUXIN_UPLOADS") or Path(tempfile.gettempdir()) / f"shouxin-uploads-{os.getuid()}")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def _jobs_of(visit: Visit) -> QuerySet[ImportJob]:
+    """One's own imports; a branch head also those of the branch and below."""
+    jobs = ImportJob.objects.select_related("started_by__unit")
+    if visit.has(Role.BRANCH_HEAD):
+        return jobs.filter(started_by__unit__path__startswith=visit.actor.unit.path)
+    return jobs.filter(started_by=visit.actor)
+
+
+def _job(visit: Visit, pk: int) -> ImportJob:
+    job = _jobs_of(visit).filter(pk=pk).first()
+    if job is None:
+        raise Http404
+    return job
+
+
+@page(*WORKERS)
+def show_list(request: HttpRequest, visit: Visit) -> HttpResponse:
+    if request.method == "POST":
+        return _upload(request, visit)
+    return render(
+        request,
+        "pages/import_list.html",
+        {"jobs": _jobs_of(visit)[:50], "crumbs": [{"url": reverse("customer_list"), "label": _("客户名单")}],
+         "columns": [(LABELS[c], c in NEEDED, "、".join(SYNONYMS[c][1:4])) for c in SYNONYMS]},
+    )  # fmt: skip
+
+
+def _upload(request: HttpRequest, visit: Visit) -> HttpResponse:
+    file = request.FILES.get("file")
+    if file is None or not file.name:
+        messages.error(request, _("请选择文件。"))
+        return redirect("import_list")
+    if (file.size or 0) > UPLOAD_BYTES_MAX:
+        messages.error(request, _("文件超过 300 MB，请用命令 shouxin import 导入。"))
+        return redirect("import_list")
+    path = _uploads() / f"{uuid4().hex}{Path(file.name).suffix.lower()[:6]}"
+    with path.open("wb") as out:
+        for block in file.chunks():
+            out.write(block)
+    try:
+        job = import_jobs.open_job(actor=visit.actor, path=path, business_date=visit.business_date, name=file.name)
+    except EvidenceError as error:
+        path.unlink(missing_ok=True)
+        messages.error(request, str(error.errors[0]))
+        return redirect("import_list")
+    known = import_jobs.find_mapping(table=job.table, titles=job.titles)
+    if known is not None:
+        job.places = import_jobs.places_of(job.titles, known.columns)
+        job.save(update_fields=["places"])
+    return redirect("import_detail", pk=job.pk)
+
+
+@page(*WORKERS)
+def sample(request: HttpRequest, visit: Visit) -> HttpResponse:  # noqa: ARG001
+    """An empty list with all columns and one line of example."""
+    stream = io.StringIO()
+    writer = csv.writer(stream)
+    writer.writerow(LABELS.values())
+    example = {"name": "示范贸易有限公司", "kind": "机构", "phone": "0571-88001234", "address": "示范市河滨路 18 号",
+               "postcode": "310000", "next_step": "电话约访", "next_step_date": "2025-07-15"}  # fmt: skip
+    writer.writerow([example.get(name, "") for name in LABELS])
+    response = HttpResponse(stream.getvalue().encode("utf-8-sig"), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = 'attachment; filename="customer-list-sample.csv"'
+    return response
+
+
+@page(*WORKERS)
+def show(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
+    job = _job(visit, pk)
+    state = request.GET.get("state", "error" if job.error_rows else "")
+    rows = ImportRow.objects.filter(job=job).order_by("line")
+    if state in ImportRow.State.values:
+        rows = rows.filter(state=state)
+    context: dict[str, Any] = {
+        "job": job,
+        "visit": visit,
+        "remaining": import_jobs.remaining_seconds(job, now=timezone.now()),
+        "percent": int(job.rows_done * 100 / job.rows_read) if job.rows_read else 0,
+        "crumbs": [{"url": reverse("customer_list"), "label": _("客户名单")},
+                   {"url": reverse("import_list"), "label": _("导入")}],
+    }  # fmt: skip
+    if request.headers.get("HX-Target") == "import-progress":
+        return render(request, "pages/_import_progress.html", context)
+    if job.state in {ImportJob.State.STAGED, ImportJob.State.CHECKED}:
+        context["mapping"] = _mapping(job)
+        context["choices"] = [("", _("（不导入）"))] + [(c, LABELS[c] + ("*" if c in NEEDED else "")) for c in SYNONYMS]
+    context["state"] = state
+    context["rows"] = Paginator(rows, 50).get_page(1) if job.rows_read else []
+    context["states"] = [
+        ("new", _("新增"), job.new_rows), ("update", _("更新"), job.update_rows),
+        ("duplicate", _("文件内重复"), job.duplicate_rows), ("error", _("错误"), job.error_rows),
+    ]  # fmt: skip
+    return render(request, "pages/import_detail.html", context)
+
+
+def _mapping(job: ImportJob) -> list[dict[str, object]]:
+    """Each column of the file with three of its values and what it is taken for."""
+    by_place = {place: column for column, place in job.places.items()}
+    path = Path(job.stored_path)
+    samples = open_list(path, name=job.file_name, sheet=job.table).samples() if path.is_file() else []
+    return [
+        {"place": n, "title": title, "column": by_place.get(n, ""), "samples": samples[n] if n < len(samples) else []}
+        for n, title in enumerate(job.titles)
+    ]
+
+
+@require_POST
+@page(*WORKERS)
+def check(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
+    """Take the chosen columns and check every row."""
+    job = _job(visit, pk)
+    columns = {
+        title: column
+        for n, title in enumerate(job.titles)
+        if (column := request.POST.get(f"column-{n}", "")) in SYNONYMS
+    }
+    path = Path(job.stored_path)
+    if request.POST.get("save_as", "").strip():
+        import_jobs.save_mapping(
+            actor=visit.actor, table=job.table, name=request.POST["save_as"], titles=job.titles, columns=columns
+        )
+    try:
+        if path.is_file() and path.stat().st_size > CHECKED_AT_ONCE_BYTES:
+            job.places = import_jobs.places_of(job.titles, columns)
+            job.save(update_fields=["places"])
+            check_import.defer(job_id=job.pk)
+            messages.info(request, _("正在后台检查，稍后刷新本页。"))
+        else:
+            import_jobs.check_job(job=job, path=path, columns=columns)
+    except EvidenceError as error:
+        messages.error(request, str(error.errors[0]))
+    except ImportRefusedError as error:
+        messages.error(request, str(error))
+    return redirect("import_detail", pk=pk)
+
+
+@require_POST
+@page(*WORKERS)
+def fix(request: HttpRequest, visit: Visit, pk: int, line: int) -> HttpResponse:
+    job = _job(visit, pk)
+    cells = [request.POST.get(f"cell-{n}", "") for n in range(len(job.titles))]
+    try:
+        row = import_jobs.fix_row(job=job, line=line, cells=cells)
+        if row.state == ImportRow.State.ERROR:
+            messages.error(request, _("第 %(line)s 行仍有错误：%(reason)s") % {"line": line, "reason": row.reason})
+    except (ImportRefusedError, ImportRow.DoesNotExist) as error:
+        messages.error(request, str(error))
+    return redirect("import_detail", pk=pk)
+
+
+@require_POST
+@page(*WORKERS)
+def act(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
+    """Run, stop, go on, undo or discard."""
+    job = _job(visit, pk)
+    wanted = request.POST.get("act", "")
+    try:
+        if wanted == "run":
+            import_jobs.start_and_defer(
+                job=job, skips_bad_rows=request.POST.get("skip") == "1", defer=lambda pk: run_import.defer(job_id=pk)
+            )
+            Path(job.stored_path).unlink(missing_ok=True)
+        elif wanted == "resume":
+            run_import.defer(job_id=job.pk)
+        elif wanted == "stop":
+            import_jobs.ask_to_stop(job=job)
+        elif wanted == "undo":
+            result = import_jobs.undo(job=job, actor=visit.actor, business_date=visit.business_date)
+            messages.info(
+                request,
+                _("已撤销 %(reversed)s 行；导入后改动过而保留 %(kept)s 行；失败 %(failed)s 行。") % result,
+            )
+        elif wanted == "discard":
+            import_jobs.discard(job)
+            Path(job.stored_path).unlink(missing_ok=True)
+            return redirect("import_list")
+    except ImportRefusedError as error:
+        messages.error(request, str(error))
+    return redirect("import_detail", pk=pk)
+
+
+@page(*WORKERS)
+def failed(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:  # noqa: ARG001
+    """The rows that were not imported, in the file's own columns and 错误."""
+    job = _job(visit, pk)
+    stream = io.StringIO()
+    csv.writer(stream).writerows([neutral(cell) for cell in row] for row in import_jobs.failed_rows(job))
+    response = HttpResponse(stream.getvalue().encode("utf-8-sig"), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="import-{job.pk}-errors.csv"'
+    return response
