@@ -183,13 +183,13 @@ def _hot(report: Report, bench: Bench, clients: Sequence[int], callers: Sequence
     best = max((run.per_second for name, run in found.items() if name.startswith("peer")), default=1.0)
     orm = found["orm 8"].per_second if "orm 8" in found else None
     for name, run in found.items():
-        way, _, n = name.partition(" ")
+        way, _, many = name.partition(" ")
         peer, ratio = (
             ("", None) if way == "peer" else ("best one-function-per-transaction pgbench", run.per_second / best)
         )
-        _show(report, f"{where}: {way}, {n} in flight", run, peer, ratio)
+        _show(report, f"{where}: {way}, {many} in flight", run, peer, ratio)
         if way == "batch" and orm:
-            _show(report, f"{where}: batch, {n} in flight", run, "ORM select_for_update", run.per_second / orm)
+            _show(report, f"{where}: batch, {many} in flight", run, "ORM select_for_update", run.per_second / orm)
 
 
 def _spread(report: Report, bench: Bench, clients: Sequence[int], groups: int) -> float:

@@ -1,4 +1,4 @@
-"""Callers for the benchmark of the ledger, each in a process of its own: ``batch`` and ``orm``; prints one JSON line."""
+"""Callers for the benchmark of the ledger, in processes of their own: ``batch`` and ``orm``; one JSON line each."""
 
 import asyncio
 import datetime as dt
@@ -66,7 +66,8 @@ def orm(url: str, group_id: int, facilities: list[int], in_flight: int, seconds:
             record = IdempotencyKey.objects.create(
                 caller="orm", key=key.hex, fingerprint="f", answer={}, recorded_at=timezone.now()
             )
-            path, node_id = [], facility
+            path: list[int] = []
+            node_id: int | None = facility
             while node_id is not None:
                 node = Node.objects.select_for_update(no_key=True).get(pk=node_id)
                 if node.cap_fen is not None and node.used_fen + 1 > node.cap_fen:

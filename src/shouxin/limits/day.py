@@ -247,7 +247,8 @@ def decide_difference(
     item.save(update_fields=["state", "proposed_by", "decided_by", "decided_at", "hold"])
     audit.record(
         actor=actor, action="limits.reconciliation.decided", subject=("limit", item.facility_id or 0),
-        summary=f"{item.get_proposal_display()} {item.reference}：{item.get_state_display()}", business_date=business_date,
+        summary=f"{item.get_proposal_display()} {item.reference}：{item.get_state_display()}",
+        business_date=business_date,
         details={"item": item.pk, "proposed_by": proposer.username},
     )  # fmt: skip
 

@@ -49,7 +49,8 @@ def create_client(*, name: str, username: str, scopes: Iterable[str], calls_per_
         )  # fmt: skip
         audit.record(
             actor=None, action="api.client.created", subject=("api_client", client.pk),
-            summary=f"登记系统 {name}，服务账号 {username}，权限 {'、'.join(wanted)}", business_date=get_business_date(),
+            summary=f"登记系统 {name}，服务账号 {username}，权限 {'、'.join(wanted)}",
+            business_date=get_business_date(),
         )  # fmt: skip
     return key
 

@@ -43,7 +43,9 @@ def _rows(visit: Visit, root: Node) -> list[selectors.TreeRow]:
     """The tree without the limits of customers outside the person's view."""
     rows = selectors.list_tree(root)
     inside = set(
-        visit.customers.filter(pk__in={row.node.customer_id for row in rows} - {None}).values_list("pk", flat=True)
+        visit.customers.filter(pk__in=[row.node.customer_id for row in rows if row.node.customer_id]).values_list(
+            "pk", flat=True
+        )
     )
     return [row for row in rows if row.node.customer_id is None or row.node.customer_id in inside]
 
@@ -127,7 +129,7 @@ def propose_status(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
     rows = _rows(visit, root)
     form = StatusForm(request.POST, nodes=[row.node for row in rows])
     if not form.is_valid():
-        messages.error(request, "；".join(error for errors in form.errors.values() for error in errors))
+        messages.error(request, "；".join(str(error) for errors in form.errors.values() for error in errors))
         return redirect("limit_tree", pk=pk)
     node = next(row.node for row in rows if row.node.pk == form.cleaned_data["node"])
     try:
