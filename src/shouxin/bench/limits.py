@@ -218,6 +218,20 @@ def _caps(report: Report, bench: Bench) -> None:
     _show(report, f"cap reached, {seen['refused']:,} refused: batch, 64 in flight", run)
 
 
+def _http(report: Report, bench: Bench) -> None:
+    """The API in front of one hot group, beside the empty reply of the same server."""
+    outcome = subprocess.run(  # noqa: S603 - our own arguments
+        [find_python(), "-m", "shouxin.bench.limits_http", bench.url, str(bench.seconds)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    seen = json.loads(outcome.stdout.splitlines()[-1])
+    report.add(
+        Row("HTTP: empty reply, 64 connections", seen["empty"], "replies/s", seen["empty_p50"], seen["empty_p99"])
+    )
+    report.add(Row("HTTP: one booking per request, 64 connections", seen["booking"], "bookings/s", seen["p50"], seen["p99"],
+                   peer="empty reply of the same server", ratio=seen["booking"] / seen["empty"]))  # fmt: skip
+
+
 def _as_of(report: Report, bench: Bench, rows: int) -> None:
     """Balances of one node as of days in four years, with a snapshot per closed month."""
     months = 48
@@ -293,6 +307,8 @@ def limits(quick: bool, as_json: bool, seconds: float | None, rounds: int | None
             many = _spread(report, bench, (8,), larger)
             report.add(Row(f"function path at {larger:,} groups beside {groups:,}", many / small, "ratio"))
         _caps(report, bench)
+        if not quick:
+            _http(report, bench)
         _as_of(report, bench, 100_000 if quick else 1_000_000)
         if not quick:
             _flush(report, bench)

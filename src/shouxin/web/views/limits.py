@@ -18,6 +18,7 @@ from django.views.decorators.http import require_POST
 from shouxin.facilities.rules import findings_of_refusals
 from shouxin.limits import lines, selectors
 from shouxin.limits import services as limits
+from shouxin.limits.labels import OPERATIONS
 from shouxin.limits.models import Hold, Movement, Node, StatusRequest
 from shouxin.web.access import EARLIEST, LATEST, Role, Visit, page
 from shouxin.web.limit_forms import SimulateForm, StatusForm
@@ -184,8 +185,7 @@ def show_journal(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
         "root": root, "title": _("额度流水"), "subtitle": root.name, "visit": visit, "rows": found[:PAGE],
         "nodes": [row.node for row in rows], "chosen": chosen, "operation": operation, "valid_at": valid_at,
         "known_at": known_at if request.GET.get("known_at") else None, "node": node,
-        "operations": Movement.objects.filter(node__in=ids).order_by("operation").values_list("operation", flat=True)
-        .distinct(),
+        "operations": sorted(OPERATIONS.items()),
         "balance": selectors.balance_as_of(node=node, valid_at=valid_at, known_at=known_at),
         "crumbs": [{"url": reverse("limit_list"), "label": _("额度")},
                    {"url": reverse("limit_tree", args=[root.pk]), "label": root.name}],
