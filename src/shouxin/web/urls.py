@@ -2,6 +2,7 @@
 
 from django.urls import include, path
 
+from shouxin.web.api import urls as api_urls
 from shouxin.web.views import (
     bank,
     cases,
@@ -12,6 +13,7 @@ from shouxin.web.views import (
     groups,
     handovers,
     imports,
+    limits,
     lines,
     monitoring,
     parameters,
@@ -26,6 +28,7 @@ urlpatterns = [
     path("healthz", session.health, name="healthz"),
     path("sign-in/", session.SignInView.as_view(), name="sign_in"),
     path("sign-out/", session.SignOutView.as_view(), name="sign_out"),
+    path("api/", api_urls),
     path("i18n/", include("shouxin.web.language_urls")),
     path("", workbench.show, name="workbench"),
     path("search/", search.show, name="search"),
@@ -135,6 +138,12 @@ urlpatterns = [
     path("groups/<str:number>/evidence.xlsx", groups.export_evidence, name="group_evidence"),
     path("groups/<str:number>/owners/", groups.show_owners, name="group_owners"),
     path("groups/<str:number>/print/", group_decisions.print_family, name="group_print"),
+    path("limits/", limits.show_list, name="limit_list"),
+    path("limits/<int:pk>/", limits.show_tree, name="limit_tree"),
+    path("limits/<int:pk>/journal/", limits.show_journal, name="limit_journal"),
+    path("limits/<int:pk>/status/", limits.propose_status, name="limit_status_propose"),
+    path("limits/<int:pk>/status/<int:request_pk>/", limits.decide_status, name="limit_status_decide"),
+    path("limits/holds/<uuid:hold_id>/", limits.show_hold, name="limit_hold"),
     path("parameters/", parameters.show_list, name="parameter_list"),
     path("parameters/<str:key>/", parameters.show, name="parameter_detail"),
     path("products/", parameters.show_products, name="product_list"),
