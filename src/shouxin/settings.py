@@ -75,6 +75,7 @@ INSTALLED_APPS = [
     "shouxin.groups",
     "shouxin.limits",
     "shouxin.facilities",
+    "shouxin.engagement",
     "shouxin.reporting",
     "shouxin.web",
 ]

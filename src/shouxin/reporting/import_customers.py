@@ -140,14 +140,15 @@ class CustomerImport:
         }
         parties = Party.objects.in_bulk([c.party_id for c in customers.values()])
         points: defaultdict[int, set[tuple[str, str]]] = defaultdict(set)
-        for customer, kind, value in ContactPoint.objects.filter(customer__in=customers).values_list(
+        for owner, kind, value in ContactPoint.objects.filter(customer__in=customers).values_list(
             "customer", "kind", "value"
         ):
-            points[customer].add((kind, value))
+            points[owner].add((kind, value))
         effects, new_points, renamed = [], [], []
         classes: list[tuple[int, CustomerClass]] = []
         for checked in rows:
-            customer = customers[checked.target_id]  # type: ignore[index]
+            assert checked.target_id is not None  # noqa: S101 - an update has its target
+            customer = customers[checked.target_id]
             party, row = parties[customer.party_id], checked.row
             before = _set_changed(customer, party, row)
             added = [p for p in _contact_points(row) if (p[0], p[1]) not in points[customer.pk]]
