@@ -31,9 +31,7 @@ def add(owner: Staff, name: str) -> Customer:
 
 
 def person(bank: SmallBank, customer: Customer, name: str, **fields: object) -> Contact:
-    return services.add_contact(
-        actor=bank.manager_west, customer=customer, business_date=DAY, name=name, **fields
-    )
+    return services.add_contact(actor=bank.manager_west, customer=customer, business_date=DAY, name=name, **fields)
 
 
 def call(bank: SmallBank, customer: Customer, at: dt.datetime, result: str, contact: Contact | None = None,

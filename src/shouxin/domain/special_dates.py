@@ -17,7 +17,9 @@ def solar_day(year: int, month: int, day: int) -> dt.date:
 
 def lunar_day(lunar_year: int, month: int, day: int, *, is_leap: bool = False) -> dt.date:
     """Month and day of a year of the moon's calendar as a day of the sun's."""
-    months = {m.getMonth(): m.getDayCount() for m in LunarYear.fromYear(lunar_year).getMonths() if m.getYear() == lunar_year}
+    months = {
+        m.getMonth(): m.getDayCount() for m in LunarYear.fromYear(lunar_year).getMonths() if m.getYear() == lunar_year
+    }
     chosen = -month if is_leap and -month in months else month
     solar = Lunar.fromYmd(lunar_year, chosen, min(day, months[chosen])).getSolar()
     return dt.date(solar.getYear(), solar.getMonth(), solar.getDay())

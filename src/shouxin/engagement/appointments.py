@@ -38,7 +38,11 @@ def preparation_gaps(appointment: Appointment) -> list[str]:
     contact, gaps = appointment.contact, []
     if contact is None or not contact.name:
         gate = gatekeeper_of(appointment.customer)
-        hint = f"可先致电{gate.get_gatekeeper_display()} {gate.phone} 询问（NS-05）" if gate else "可先问总机或秘书（NS-05）"
+        hint = (
+            f"可先致电{gate.get_gatekeeper_display()} {gate.phone} 询问（NS-05）"
+            if gate
+            else "可先问总机或秘书（NS-05）"
+        )
         gaps.append(f"不知道对方姓名：{hint}")
     elif (best := best_times(contact)) and not any(b.covers(timezone.localtime(appointment.planned_at)) for b in best):
         gaps.append(f"不在合适的时间：{'、'.join(map(str, best))}")

@@ -59,7 +59,9 @@ class Contact(models.Model):
     name = models.CharField("姓名", max_length=80, blank=True)
     surname = models.CharField("姓氏", max_length=10, blank=True, help_text="留空则取姓名首字；复姓请填写")
     title = models.CharField("尊称", max_length=20, blank=True, help_text="总、主任、老师…")
-    role = models.ForeignKey(RoleCard, models.PROTECT, null=True, blank=True, related_name="contacts", verbose_name="角色")
+    role = models.ForeignKey(
+        RoleCard, models.PROTECT, null=True, blank=True, related_name="contacts", verbose_name="角色"
+    )
     level = models.CharField("层级", max_length=10, choices=Level.choices, blank=True)
     gatekeeper = models.CharField("转接人", max_length=12, choices=Gatekeeper.choices, blank=True)
     spouse = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="+", verbose_name="配偶")
@@ -148,7 +150,9 @@ class SpecialDate(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.occasion} {self.get_calendar_display()} {'闰' if self.is_leap_month else ''}{self.month}-{self.day}"
+        return (
+            f"{self.occasion} {self.get_calendar_display()} {'闰' if self.is_leap_month else ''}{self.month}-{self.day}"
+        )
 
 
 class Greeting(models.Model):
@@ -255,7 +259,9 @@ class Absence(models.Model):
     staff = models.ForeignKey(Staff, models.PROTECT, related_name="absences")
     from_date = models.DateField("自")
     until_date = models.DateField("至（不含）")
-    substitute = models.ForeignKey(Staff, models.PROTECT, null=True, blank=True, related_name="+", verbose_name="代看人")
+    substitute = models.ForeignKey(
+        Staff, models.PROTECT, null=True, blank=True, related_name="+", verbose_name="代看人"
+    )
     reason = models.CharField("去向", max_length=120, blank=True)
 
     class Meta:

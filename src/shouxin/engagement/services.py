@@ -100,7 +100,9 @@ def decide_link(*, actor: Staff, link: SuspectedLink, is_taken: bool, decision: 
     )
     if not done:
         raise EngagementError("该线索已处理。")
-    _record(actor, link.customer, "engagement.link.decided", f"关联线索 {link.other_name}：{state.label}", business_date)
+    _record(
+        actor, link.customer, "engagement.link.decided", f"关联线索 {link.other_name}：{state.label}", business_date
+    )
 
 
 @transaction.atomic
@@ -167,9 +169,7 @@ def announce_absence(
 
 
 @transaction.atomic
-def set_consents(
-    *, actor: Staff, customer: Customer, given: Mapping[str, bool], business_date: dt.date
-) -> None:
+def set_consents(*, actor: Staff, customer: Customer, given: Mapping[str, bool], business_date: dt.date) -> None:
     """Keep by which channels a customer agrees to be addressed (CO-06)."""
     for channel, is_given in given.items():
         ChannelConsent.objects.update_or_create(
@@ -179,6 +179,4 @@ def set_consents(
 
 
 def _record(actor: Staff, customer: Customer, action: str, summary: str, day: dt.date) -> None:
-    audit.record(
-        actor=actor, action=action, subject=("customer", customer.pk), summary=summary, business_date=day
-    )
+    audit.record(actor=actor, action=action, subject=("customer", customer.pk), summary=summary, business_date=day)

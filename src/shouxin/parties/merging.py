@@ -46,7 +46,6 @@ REVIEWED: dict[tuple[str, str], str] = {
     ("facilities_facility", "customer_id"): STOP,
     ("facilities_deal", "customer_id"): STOP,
     ("groups_membership", "customer_id"): STOP,
-    ("groups_groupchange", "customer_id"): STOP,
 }
 
 
