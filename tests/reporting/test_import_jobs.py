@@ -155,7 +155,9 @@ def test_undo_takes_back_what_nobody_touched_and_restores_what_was_changed(
     bring(tmp_path, small_bank, HEAD + ROWS)
     text = (
         HEAD
-        + "明远新名,91330100MA2DEM04XC,13811111111,,B 类,签约,2025-08-01\n建军钢构,,,,A 类,,\n新甲,,13700000001,,,,\n新乙,,13700000002,,,,\n"
+    text = HEAD + (
+        "明远新名,91330100MA2DEM04XC,13811111111,,B 类,签约,2025-08-01\n建军钢构,,,,A 类,,\n"
+        "新甲,,13700000001,,,,\n新乙,,13700000002,,,,\n"
     )
     job = bring(tmp_path, small_bank, text)
     assert counts(job) == (2, 2, 0, 0)
@@ -222,13 +224,16 @@ def test_an_owner_and_a_class_that_are_not_there_are_named(small_bank: SmallBank
     assert [(e.line, e.column) for e in caught.value.errors] == [(2, "客户经理"), (3, "类别")]
 
 
-# --- files that nobody should send -------------------------------------------------------------------------------------
+# --- files that nobody should send -----------------------------------------------------------------------------------
+
+
+def _read_all(path: Path) -> None:
+    list(open_list(path).rows())
 
 
 def refusal(path: Path) -> str:
     with pytest.raises(EvidenceError) as caught:
-        source = open_list(path)
-        list(source.rows())
+        _read_all(path)
     return caught.value.errors[0].code
 
 

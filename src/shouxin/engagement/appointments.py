@@ -140,7 +140,7 @@ def _share(results: "Counter[str]") -> int | None:
     return round(results[Activity.Result.REFUSED] * 100 / total) if total else None
 
 
-# --- handover ----------------------------------------------------------------------------------------------------------
+# --- handover --------------------------------------------------------------------------------------------------------
 
 
 def duties_of_staff(staff_id: int) -> list[Duty]:

@@ -110,7 +110,7 @@ class BestTime(models.Model):
 class Preference(models.Model):
     """What somebody likes, by category, with where it is known from and since when (HT-03)."""
 
-    contact = models.ForeignKey(Contact, models.CASCADE, related_name="preferences")
+    contact = models.ForeignKey(Contact, models.CASCADE, related_name="preferences", verbose_name="联系人")
     category = models.CharField("类别", max_length=40)
     value = models.CharField("喜好", max_length=120)
     source = models.CharField("来源", max_length=120)
@@ -131,7 +131,9 @@ class SpecialDate(models.Model):
         LUNAR = "lunar", "农历"
 
     customer = models.ForeignKey(Customer, models.CASCADE, related_name="special_dates")
-    contact = models.ForeignKey(Contact, models.CASCADE, null=True, blank=True, related_name="special_dates")
+    contact = models.ForeignKey(
+        Contact, models.CASCADE, null=True, blank=True, related_name="special_dates", verbose_name="联系人"
+    )
     occasion = models.CharField("日子", max_length=40)
     calendar = models.CharField("历法", max_length=5, choices=Calendar.choices, default=Calendar.SOLAR)
     month = models.PositiveSmallIntegerField("月")
@@ -190,7 +192,9 @@ class Activity(models.Model):
         NO_ANSWER = "no_answer", "未接"
 
     customer = models.ForeignKey(Customer, models.CASCADE, related_name="activities")
-    contact = models.ForeignKey(Contact, models.SET_NULL, null=True, blank=True, related_name="activities")
+    contact = models.ForeignKey(
+        Contact, models.SET_NULL, null=True, blank=True, related_name="activities", verbose_name="联系人"
+    )
     kind = models.CharField("方式", max_length=10, choices=Kind.choices)
     happened_at = models.DateTimeField("时间")
     author = models.ForeignKey(Staff, models.PROTECT, null=True, related_name="activities")
@@ -237,7 +241,9 @@ class Appointment(models.Model):
         REFERRAL = "referral", "第三方引荐"
 
     customer = models.ForeignKey(Customer, models.CASCADE, related_name="appointments")
-    contact = models.ForeignKey(Contact, models.SET_NULL, null=True, blank=True, related_name="+")
+    contact = models.ForeignKey(
+        Contact, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name="联系人"
+    )
     staff = models.ForeignKey(Staff, models.PROTECT, related_name="appointments")
     way = models.CharField("预约方法", max_length=10, choices=Way.choices, default=Way.PHONE)
     planned_at = models.DateTimeField("时间")

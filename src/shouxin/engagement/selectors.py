@@ -26,10 +26,33 @@ def texts_of_customers(customer_ids: Collection[int]) -> Mapping[int, list[str]]
     return found
 
 
-# --- people ------------------------------------------------------------------------------------------------------------
+# --- people ----------------------------------------------------------------------------------------------------------
 
 _DOUBLE_SURNAMES = frozenset(
-    "欧阳 司马 上官 诸葛 东方 皇甫 尉迟 公孙 慕容 令狐 宇文 长孙 司徒 夏侯 轩辕 端木 百里 南宫 独孤 太史 申屠 东郭".split()
+    [
+        "欧阳",
+        "司马",
+        "上官",
+        "诸葛",
+        "东方",
+        "皇甫",
+        "尉迟",
+        "公孙",
+        "慕容",
+        "令狐",
+        "宇文",
+        "长孙",
+        "司徒",
+        "夏侯",
+        "轩辕",
+        "端木",
+        "百里",
+        "南宫",
+        "独孤",
+        "太史",
+        "申屠",
+        "东郭",
+    ]
 )
 
 
@@ -70,7 +93,7 @@ def topics_for(contacts: Collection[Contact]) -> list[tuple[Contact, list[str], 
     return [(c, c.role.indicators, c.role.topics) for c in contacts if c.role is not None]
 
 
-# --- days ahead --------------------------------------------------------------------------------------------------------
+# --- days ahead ------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +120,7 @@ def days_ahead(customers: QuerySet[Customer], *, day: dt.date) -> list[DayAhead]
     return sorted(found, key=lambda ahead: (ahead.on, ahead.special_date.pk))
 
 
-# --- figures -----------------------------------------------------------------------------------------------------------
+# --- figures ---------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

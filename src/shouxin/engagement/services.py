@@ -44,7 +44,7 @@ def record_activity(
     is_practice: bool = False,
     link_to: str = "",
 ) -> Activity:
-    """Keep a note, call or visit. A real contact moves 最近联系; ``link_to`` raises a suspected link for the officers."""
+    """Keep a note, call or visit. A real contact moves 最近联系; ``link_to`` raises a suspected link."""
     if not text.strip():
         raise EngagementError("请填写内容。")
     if contact is not None and contact.customer_id != customer.pk:
@@ -153,7 +153,7 @@ def announce_absence(
     *, actor: Staff, from_date: dt.date, until_date: dt.date, substitute: Staff | None, reason: str,
     business_date: dt.date,
 ) -> tuple[Absence, list[str]]:  # fmt: skip
-    """Say that one is away; with a substitute their customers are covered until the day, without one it warns (HT-08)."""
+    """Say that one is away; a substitute covers the customers until the day, without one it warns (HT-08)."""
     if until_date <= from_date:
         raise EngagementError(f"结束日 {until_date} 须晚于开始日 {from_date}。")
     absence = Absence.objects.create(

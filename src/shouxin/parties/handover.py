@@ -1,7 +1,7 @@
 """移交 (CM-05): nobody leaves while they still hold something; customers pass on in guarded steps, all at once.
 
-草拟 → 审核 → 分配 → 共同拜访 → 监交 → 完成. The reviewer is another person than who drafted, the supervisor neither gives
-nor receives. What has changed since the supervision makes the completion fail with the names, and nothing moves.
+草拟 → 审核 → 分配 → 共同拜访 → 监交 → 完成. The reviewer is another person than who drafted, the supervisor neither
+gives nor receives. What has changed since the supervision makes the completion fail with the names, and nothing moves.
 """
 
 import datetime as dt
@@ -270,7 +270,7 @@ def cancel(*, actor: Staff, handover: Handover, reason: str, business_date: dt.d
     _note(actor, handover, f"撤销移交：{reason}", business_date)
 
 
-# --- reading -----------------------------------------------------------------------------------------------------------
+# --- reading ---------------------------------------------------------------------------------------------------------
 
 
 def watched_customers(*, day: dt.date) -> QuerySet[HandoverItem]:

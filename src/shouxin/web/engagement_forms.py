@@ -43,6 +43,13 @@ class ActivityForm(forms.ModelForm[Activity], _OfCustomer):
     class Meta:
         model = Activity
         fields = ("kind", "contact", "happened_at", "result", "text", "is_practice")
+        labels = {
+            "kind": _("方式"),
+            "contact": _("联系人"),
+            "result": _("结果"),
+            "text": _("内容"),
+            "is_practice": _("演练"),
+        }
 
     def __init__(self, *args: Any, customer: Customer, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -60,6 +67,8 @@ class ContactPersonForm(forms.ModelForm[Contact], _OfCustomer):
     class Meta:
         model = Contact
         fields = ("name", "surname", "title", "role", "level", "gatekeeper", "spouse", "phone", "preferred_channel")
+        labels = {"name": _("姓名"), "surname": _("姓氏"), "title": _("尊称"), "role": _("角色"), "level": _("层级"),
+                  "gatekeeper": _("转接人"), "spouse": _("配偶"), "phone": _("电话"), "preferred_channel": _("偏好方式")}  # fmt: skip
 
     def __init__(self, *args: Any, customer: Customer, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -76,6 +85,7 @@ class PreferenceForm(forms.ModelForm[Preference], _OfCustomer):
     class Meta:
         model = Preference
         fields = ("contact", "category", "value", "source")
+        labels = {"contact": _("联系人"), "category": _("类别"), "value": _("喜好"), "source": _("来源")}
 
     def __init__(self, *args: Any, customer: Customer, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -86,6 +96,8 @@ class SpecialDateForm(forms.ModelForm[SpecialDate], _OfCustomer):
     class Meta:
         model = SpecialDate
         fields = ("contact", "occasion", "calendar", "month", "day", "year", "is_leap_month")
+        labels = {"contact": _("联系人"), "occasion": _("日子"), "calendar": _("历法"), "month": _("月"), "day": _("日"),
+                  "year": _("年"), "is_leap_month": _("闰月")}  # fmt: skip
 
     def __init__(self, *args: Any, customer: Customer, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -108,6 +120,12 @@ class AppointmentForm(forms.ModelForm[Appointment], _OfCustomer):
     class Meta:
         model = Appointment
         fields = ("contact", "way", "planned_at", "outline", "is_ready")
+        labels = {
+            "contact": _("联系人"),
+            "way": _("预约方法"),
+            "outline": _("沟通提纲"),
+            "is_ready": _("准备就绪、有信心"),
+        }
 
     def __init__(self, *args: Any, customer: Customer, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

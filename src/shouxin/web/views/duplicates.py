@@ -1,4 +1,4 @@
-"""Two entries that may be one, side by side; a branch head merges them, or says that they are two; merges can be undone."""
+"""Two entries that may be one, side by side; a branch head merges them or says that they are two."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse

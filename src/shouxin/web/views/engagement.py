@@ -33,7 +33,7 @@ WORKERS = (Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD)
 def relationship_context(customer: Customer, visit: Visit, *, kind: str) -> dict[str, object]:
     """What the customer page shows of the relationship, and its forms."""
     contacts = list(customer.contacts.select_related("role", "spouse").prefetch_related("preferences", "best_times"))
-    now = timezone.now()
+    now = visit.now
     known, levels, percent = selectors.level_coverage(contacts)
     return {
         "people": [(c, selectors.salutation(c), appointments.best_times(c)) for c in contacts],
@@ -43,9 +43,10 @@ def relationship_context(customer: Customer, visit: Visit, *, kind: str) -> dict
         "special_dates": customer.special_dates.select_related("contact"),
         "completeness": selectors.completeness(customer),
         "pace": appointments.pace_hints(customer, now=now),
-        "events": timeline(customer, kind=kind if kind in KINDS else "", reader_id=visit.actor.pk, now=now),
+        "events": timeline(customer, kind=kind if kind in KINDS else "", reader_id=visit.actor.pk, now=timezone.now()),
         "event_kinds": [("", _("全部")), ("note", _("记录")), ("call", _("通话")), ("visit", _("拜访")),
-                        ("message", _("信函与消息")), ("ownership", _("归属")), ("limit", _("额度")), ("act", _("操作"))],
+                        ("message", _("信函与消息")), ("ownership", _("归属")), ("limit", _("额度")),
+                        ("act", _("操作"))],
         "event_kind": kind,
         "consents": [(c, label, _consent(customer, c)) for c, label in Channel.choices],
         "links": customer.suspected_links.select_related("raised_by"),
@@ -88,7 +89,8 @@ def add(request: HttpRequest, visit: Visit, number: str, what: str) -> HttpRespo
     if not form.is_valid():
         _say_errors(request, form)
         return redirect("customer_detail", number=number)
-    data, common = form.cleaned_data, {"actor": visit.actor, "business_date": visit.business_date}
+    data: dict[str, Any] = form.cleaned_data
+    common: dict[str, Any] = {"actor": visit.actor, "business_date": visit.business_date}
     try:
         match what:
             case "activity":
@@ -191,5 +193,5 @@ def workbench_blocks(visit: Visit) -> dict[str, object]:
         "appointments": mine[:8],
         "days_ahead": selectors.days_ahead(own, day=visit.business_date)[:8],
         "pool_soon": candidates_for_pool(day=visit.business_date, staff_id=visit.actor.pk)[:8],
-        "call_figures": appointments.call_figures(visit.actor, since=timezone.now() - dt.timedelta(days=30)),
+        "call_figures": appointments.call_figures(visit.actor, since=visit.now - dt.timedelta(days=30)),
     }
