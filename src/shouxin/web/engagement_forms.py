@@ -1,7 +1,7 @@
 """Shapes of what is written on a customer's page."""
 
 import datetime as dt
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.utils import timezone
@@ -43,7 +43,7 @@ class ActivityForm(forms.ModelForm[Activity], _OfCustomer):
     class Meta:
         model = Activity
         fields = ("kind", "contact", "happened_at", "result", "text", "is_practice")
-        labels = {
+        labels: ClassVar = {
             "kind": _("方式"),
             "contact": _("联系人"),
             "result": _("结果"),
@@ -67,8 +67,17 @@ class ContactPersonForm(forms.ModelForm[Contact], _OfCustomer):
     class Meta:
         model = Contact
         fields = ("name", "surname", "title", "role", "level", "gatekeeper", "spouse", "phone", "preferred_channel")
-        labels = {"name": _("姓名"), "surname": _("姓氏"), "title": _("尊称"), "role": _("角色"), "level": _("层级"),
-                  "gatekeeper": _("转接人"), "spouse": _("配偶"), "phone": _("电话"), "preferred_channel": _("偏好方式")}  # fmt: skip
+        labels: ClassVar = {
+            "name": _("姓名"),
+            "surname": _("姓氏"),
+            "title": _("尊称"),
+            "role": _("角色"),
+            "level": _("层级"),
+            "gatekeeper": _("转接人"),
+            "spouse": _("配偶"),
+            "phone": _("电话"),
+            "preferred_channel": _("偏好方式"),
+        }
 
     def __init__(self, *args: Any, customer: Customer, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -85,7 +94,12 @@ class PreferenceForm(forms.ModelForm[Preference], _OfCustomer):
     class Meta:
         model = Preference
         fields = ("contact", "category", "value", "source")
-        labels = {"contact": _("联系人"), "category": _("类别"), "value": _("喜好"), "source": _("来源")}
+        labels: ClassVar = {
+            "contact": _("联系人"),
+            "category": _("类别"),
+            "value": _("喜好"),
+            "source": _("来源"),
+        }
 
     def __init__(self, *args: Any, customer: Customer, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -96,8 +110,15 @@ class SpecialDateForm(forms.ModelForm[SpecialDate], _OfCustomer):
     class Meta:
         model = SpecialDate
         fields = ("contact", "occasion", "calendar", "month", "day", "year", "is_leap_month")
-        labels = {"contact": _("联系人"), "occasion": _("日子"), "calendar": _("历法"), "month": _("月"), "day": _("日"),
-                  "year": _("年"), "is_leap_month": _("闰月")}  # fmt: skip
+        labels: ClassVar = {
+            "contact": _("联系人"),
+            "occasion": _("日子"),
+            "calendar": _("历法"),
+            "month": _("月"),
+            "day": _("日"),
+            "year": _("年"),
+            "is_leap_month": _("闰月"),
+        }
 
     def __init__(self, *args: Any, customer: Customer, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -120,7 +141,7 @@ class AppointmentForm(forms.ModelForm[Appointment], _OfCustomer):
     class Meta:
         model = Appointment
         fields = ("contact", "way", "planned_at", "outline", "is_ready")
-        labels = {
+        labels: ClassVar = {
             "contact": _("联系人"),
             "way": _("预约方法"),
             "outline": _("沟通提纲"),
