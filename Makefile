@@ -6,13 +6,18 @@ BIN    := $(VENV)/bin
 export UV_PYTHON_DOWNLOADS = never
 export PYTHONDONTWRITEBYTECODE =
 
-.PHONY: run test check format lint types contracts migrations lock coverage-page clean
+.PHONY: run test test-spark check format lint types contracts migrations lock coverage-page clean
 
 run: $(VENV)/.ok
 	$(BIN)/shouxin demo $(ARGS)
 
 test: $(VENV)/.ok
 	$(BIN)/python -m pytest $(ARGS)
+
+# The Spark driver on a local cluster; needs Java 17 (apt-get install default-jre-headless).
+test-spark: $(VENV)/.ok
+	$(BIN)/python -m pip install --quiet 'pyspark>=4' 'pandas<3'
+	$(BIN)/python -m pytest -m slow tests/groups/test_spark.py $(ARGS)
 
 check: $(VENV)/.ok lint types contracts migrations test
 

@@ -7,14 +7,16 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from shouxin.audit.models import Entry
+from shouxin.bank.scope import scope_of
 from shouxin.facilities.group_changes import decide_change
 from shouxin.groups import judgement
 from shouxin.groups.judgement import DecisionError
-from shouxin.groups.models import Candidate, CustomerGroup, GroupChange, Holding, Membership, MergeTask
+from shouxin.groups.models import Agreement, Candidate, CustomerGroup, GroupChange, Holding, Membership, MergeTask
 from shouxin.groups.selectors import find_latest_determination, memberships_on
 from shouxin.groups.services import run_determination
 from shouxin.limits.models import Excess, Node
 from shouxin.parties.models import Customer, Party
+from shouxin.reporting.selectors import list_group_rows
 from tests.demo import DAY, WAN, DemoBank
 
 
@@ -259,21 +261,82 @@ def test_or_kept_apart_with_the_shared_ones_left_to_the_first(demo_bank: DemoBan
     )
     approve(demo_bank, change)
     second = Candidate.objects.get(label="G2")
-    with_rest = judgement.propose_confirmation(
-        actor=demo_bank.staff("gaoyl"), candidate=second, name="亮剑系", responsible=demo_bank.staff("suny"),
-        reason="其余成员", business_date=DAY,
-    )  # fmt: skip
-    approve(demo_bank, with_rest)
-    group = CustomerGroup.objects.get(name="亮剑系")
-    assert members(group).isdisjoint(members(demo_bank_first(demo_bank)))
-    assert group.number == "JT-00002"
-
-
-def demo_bank_first(_bank: DemoBank) -> CustomerGroup:
-    return CustomerGroup.objects.get(number="JT-00001")
+    assert judgement.members_of(second) != [], "F is left"
+    with pytest.raises(DecisionError, match="单一客户"):
+        judgement.propose_confirmation(
+            actor=demo_bank.staff("gaoyl"), candidate=second, name="亮剑系", responsible=demo_bank.staff("suny"),
+            reason="其余成员", business_date=DAY,
+        )  # fmt: skip
+    assert not GroupChange.objects.filter(candidate=second, kind=GroupChange.Kind.CONFIRM).exists()
 
 
 def test_the_difference_of_two_versions() -> None:
     before = [{"customer": 1, "basis": "三"}, {"customer": 2, "basis": "三"}, {"customer": 3, "basis": "三"}]
     after = [{"customer": 2, "basis": "三"}, {"customer": 3, "basis": "四"}, {"customer": 4, "basis": "四"}]
     assert judgement.difference(before, after) == {"came": [4], "went": [1], "basis_changed": [3], "stayed": [2]}
+
+
+# --- the worked changes with their amounts ------------------------------------------------------------------------
+
+
+def confirmed(bank: DemoBank, proposal: Candidate) -> GroupChange:
+    change = judgement.propose_confirmation(
+        actor=bank.staff("gaoyl"), candidate=proposal, name="", responsible=None, reason="证据变化", business_date=DAY
+    )
+    return approve(bank, change)
+
+
+@pytest.mark.clause("Y01")
+def test_y01_the_wife_sells_her_part_of_d(demo_bank: DemoBank) -> None:
+    """31 % is left: v2 {A, B, C, E}; v1 rules the limits until confirmed; then D stands alone with 700, G1 at 5,780."""
+    node = Node.objects.get(group=demo_bank.group)
+    d = Party.objects.get(source_id="D")
+    Holding.objects.filter(company=d, holder__name="李秀英").update(valid_to=DAY)
+    Holding.objects.filter(company=d, holder__name="张伟").update(votes=69_000_000)
+
+    (proposal,) = [candidate for candidate in identify_again(demo_bank) if candidate.updates == demo_bank.group]
+    before = Node.objects.get(pk=node.pk).used_fen
+    confirmed(demo_bank, proposal)
+
+    alone = Node.objects.get(customer=demo_bank.customer("D"), kind="CUSTOMER")
+    assert (proposal.version, before) == (2, 6_480 * WAN)
+    assert members(demo_bank.group) == {"A", "B", "C", "E"}
+    assert Node.objects.get(pk=node.pk).used_fen == 5_780 * WAN
+    assert (alone.used_fen, alone.parent.used_fen, alone.parent.group) == (700 * WAN, 700 * WAN, None)
+
+
+@pytest.mark.clause("Y03")
+def test_y03_f_joins_and_the_group_is_280_over_its_line(demo_bank: DemoBank) -> None:
+    """A may appoint the board of F: 7,280 of 7,000, drawings stop until it is cured."""
+    a, f = Party.objects.get(source_id="A"), Party.objects.get(source_id="F")
+    Agreement.objects.create(controller=a, company=f, kind="board_majority", valid_from=dt.date(2025, 6, 1))
+
+    proposal = next(candidate for candidate in identify_again(demo_bank) if candidate.updates == demo_bank.group)
+    confirmed(demo_bank, proposal)
+
+    node = Node.objects.get(group=demo_bank.group)
+    excess = Excess.objects.get(node=node, closed_at__isnull=True)
+    assert members(demo_bank.group) == set("ABCDEF")
+    assert (node.used_fen, excess.amount_fen, excess.cause) == (7_280 * WAN, 280 * WAN, "MEMBERSHIP")
+    drawing = demo_bank.draw("D", "1")
+    assert drawing.state == "refused"
+    assert any(finding["code"] == "LIMIT_IN_EXCESS" for finding in drawing.findings)
+
+
+@pytest.mark.clause("Y08")
+def test_y08_a_group_left_with_one_member_is_closed_and_the_member_is_single(demo_bank: DemoBank) -> None:
+    group = demo_bank.group
+    for code in "BCDE":
+        change = judgement.propose_exclusion(
+            actor=demo_bank.staff("gaoyl"), group=group, customer=demo_bank.customer(code), reason="已处置",
+            business_date=DAY,
+        )  # fmt: skip
+        approve(demo_bank, change)
+
+    group.refresh_from_db()
+    assert group.status == CustomerGroup.Status.CLOSED
+    assert members(group) == set()
+    alone = Node.objects.get(customer=demo_bank.customer("A"), kind="CUSTOMER")
+    assert alone.parent.group is None, "a group of its own"
+    rows = list_group_rows(scope=scope_of(demo_bank.staff("gaoyl"), as_of=DAY), as_of=DAY)
+    assert not any(row.is_confirmed and row.id == group.pk for row in rows)

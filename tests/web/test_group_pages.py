@@ -1,12 +1,14 @@
 """Pages about groups: what-if, versions, another day's proofs, the family record, and the two steps of a decision."""
 
 import datetime as dt
+from pathlib import Path
 
 import pytest
 from django.urls import reverse
 
 from shouxin.audit.models import Entry
 from shouxin.groups.models import Candidate, CustomerGroup, GroupChange, Holding, Membership, MergeTask
+from shouxin.intake.evidence_files import read_evidence as read_evidence_file
 from shouxin.parties.models import Party
 from tests.demo import DAY, DemoBank
 from tests.web.test_pages import sign_in
@@ -133,20 +135,17 @@ def test_two_officers_decide_on_the_page(demo_bank: DemoBank) -> None:
 
 
 def test_a_candidate_is_proposed_with_some_members_left_out(demo_bank: DemoBank) -> None:
+    """One alone is a single customer and no group; two are proposed, the others stay out."""
+    Membership.objects.filter(customer=demo_bank.customer("E")).delete()
     candidate = Candidate.objects.get(label="G2")
-    f = demo_bank.customer("F")
-    answer = sign_in(demo_bank.staff("gaoyl")).post(
-        reverse("candidate_detail", args=[candidate.pk]),
-        {
-            "with_members": "1",
-            "member": [f.pk],
-            "name": "亮剑系",
-            "responsible": demo_bank.staff("suny").pk,
-            "reason": "x",
-        },
-    )
-    assert answer.status_code == 302
-    assert [member["customer"] for member in GroupChange.objects.get(status="proposed").members] == [f.pk]
+    e, f = demo_bank.customer("E").pk, demo_bank.customer("F").pk
+    fields = {"with_members": "1", "name": "亮剑系", "responsible": demo_bank.staff("suny").pk, "reason": "x"}
+    client, url = sign_in(demo_bank.staff("gaoyl")), reverse("candidate_detail", args=[candidate.pk])
+    alone = client.post(url, fields | {"member": [f]})
+    assert alone.status_code == 422
+    assert "单一客户" in alone.content.decode()
+    assert client.post(url, fields | {"member": [e, f]}).status_code == 302
+    assert {member["customer"] for member in GroupChange.objects.get(status="proposed").members} == {e, f}
 
 
 def test_a_merge_is_proposed_on_the_page_and_waits_for_the_other_officer(demo_bank: DemoBank) -> None:
@@ -167,3 +166,47 @@ def test_the_lead_branch_is_started_by_head_office_only(demo_bank: DemoBank) -> 
     head = sign_in(demo_bank.staff("wanghy"))
     assert head.post(url, {"branch": "", "minutes_number": ""}).status_code == 302
     assert head.get(url).context["current"].branch.name == "城西支行"
+
+
+def test_votes_beside_final_shares_with_every_path(demo_bank: DemoBank) -> None:
+    """C: the family commands 55 % of the votes (B's 45 and the daughter's 10), 陈建国 owns 18.9 % of it in the end."""
+    page = sign_in(demo_bank.staff("gaoyl")).get(group_url("group_owners"))
+
+    row = next(row for row in page.context["rows"] if row.party.source_id == "C")
+    shares = {owner.name: f"{owner.look_through:f}" for owner in row.owners}
+    assert (row.controller, row.votes) == ("陈建国及近亲属", "55%")
+    assert shares["陈建国"] == "18.9"
+    assert "陈建国 —60%→ 宏达集团有限公司 —70%→ " in page.content.decode()
+    d = next(row for row in page.context["rows"] if row.party.source_id == "D")
+    assert {owner.name for owner in d.owners if owner.is_beneficial} == {"张伟", "陈明"}, "at least 25 %"
+
+
+def test_the_evidence_workbook_is_read_by_identify_and_its_reading_is_recorded(
+    demo_bank: DemoBank, tmp_path: Path
+) -> None:
+    answer = sign_in(demo_bank.staff("gaoyl")).get(group_url("group_evidence"))
+    file = tmp_path / "evidence.xlsx"
+    file.write_bytes(b"".join(answer.streaming_content) if answer.streaming else answer.content)
+
+    evidence, skipped = read_evidence_file(file, skip_bad_rows=False)
+
+    assert skipped == []
+    names = {entity.name for entity in evidence.entities.values()}
+    assert {"宏达集团有限公司", "陈建国", "陈芳"} <= names
+    assert Entry.objects.filter(action="reporting.evidence.exported").count() == 1
+
+
+def test_the_picture_marks_what_changed_between_two_days(demo_bank: DemoBank) -> None:
+    """李秀英 sells her 20 % of D to 张伟: her edge is gone, his has another percentage."""
+    d = demo_bank.customer("D").party
+    sold = dt.date(2025, 6, 1)
+    Holding.objects.filter(company=d, holder__name="李秀英").update(valid_to=sold)
+    zhang = Holding.objects.get(company=d, holder__name="张伟")
+    Holding.objects.filter(pk=zhang.pk).update(valid_to=sold)
+    Holding.objects.create(company=d, holder=zhang.holder, votes=69_000_000, is_percent=True, valid_from=sold)
+
+    page = sign_in(demo_bank.staff("gaoyl")).get(group_url(), {"compare": "2025-05-01"})
+
+    edges = page.context["page"].graph["edges"]
+    changed = {edge["change"]: edge["label"] for edge in edges if edge.get("change") and edge["target"] == str(d.pk)}
+    assert changed == {"gone": "20%", "changed": "49% → 69%"}

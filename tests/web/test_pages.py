@@ -14,6 +14,7 @@ from shouxin.audit.models import Entry
 from shouxin.bank.models import ExchangeRate, Staff
 from shouxin.facilities.models import Drawing, Facility
 from shouxin.groups.models import Candidate, CustomerGroup, Determination, GroupChange, MergeTask
+from shouxin.limits import services as limits
 from shouxin.limits.models import Node
 from shouxin.parties.models import Customer
 from shouxin.parties.services import ContactInput, add_prospect
@@ -296,7 +297,8 @@ def test_the_group_page_prints_the_legal_basis_of_its_line(demo_bank: DemoBank) 
 
 
 def test_a_frozen_limit_says_why(demo_bank: DemoBank) -> None:
-    Node.objects.filter(group=demo_bank.group).update(status="FROZEN", status_reason="成员逾期")
+    node = Node.objects.get(group=demo_bank.group)
+    limits.set_status(node=node, status="FROZEN", reason="成员逾期", business_date=DAY, actor_id=None)
     drawing = demo_bank.draw("D", "1")
     assert "额度已冻结（成员逾期）" in drawing.findings[0]["message"]
 

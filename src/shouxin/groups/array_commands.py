@@ -3,8 +3,10 @@
 import datetime as dt
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -31,7 +33,8 @@ def identify_parquet(
         )
     anchors = None if options["anchors"] is None else persons_in(options["anchors"])
     began = time.perf_counter()
-    register = read_register(source, as_of=as_of, settings=settings, anchors=anchors)
+    with deciding_part(source, as_of=as_of, with_spark=options.get("with_spark", False)) as folder:
+        register = read_register(folder, as_of=as_of, settings=settings, anchors=anchors)
     columns = register.columns
     _say(f"{columns.n:,} entities, {columns.holder.size:,} holdings read", began)
     try:
@@ -65,6 +68,29 @@ def identify_parquet(
     else:
         for name, value in summary.items():
             click.echo(f"{name}: {value}")
+
+
+@contextmanager
+def deciding_part(source: Path, *, as_of: dt.date, with_spark: bool) -> Iterator[Path]:
+    """The register itself, or for a time the part of it that can decide something, made by Spark.
+
+    Raises:
+        BadInputError: Spark is not installed, or tables that it cannot use.
+    """
+    if not with_spark:
+        yield source
+        return
+    try:
+        from shouxin.groups.spark import local_session, reduce_register
+    except ImportError as error:
+        raise BadInputError("--spark 需要 shouxin[spark]（pip install 'shouxin[spark]'）和 Java") from error
+    with TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        session = local_session()
+        stakes = reduce_register(session, source, Path(folder), as_of=as_of)
+        session.stop()
+        _say(f"{stakes:,} holdings can decide something", began)
+        yield Path(folder)
 
 
 def _say(text: str, began: float) -> None:

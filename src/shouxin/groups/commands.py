@@ -7,16 +7,18 @@ import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import click
 
-from shouxin.domain.evidence import Agreement, Entity, EntityKind, Evidence, Holding
+from shouxin.domain.evidence import Agreement, Entity, EntityKind, Evidence, Holding, Register
 from shouxin.domain.groups import Determination, GroupSettings
 from shouxin.domain.groups import identify as run
 from shouxin.domain.groups.control import Step
 from shouxin.domain.groups.determination import Star
+from shouxin.domain.groups.lookthrough import closed_ring_text, direct_shares, look_through, percent_of
 from shouxin.domain.groups.sentences import AGREEMENTS, sentence
 from shouxin.domain.proof_check import ProofChecker, ProofError, ProofRules
 from shouxin.groups.policy_settings import settings_from
@@ -27,6 +29,7 @@ from shouxin.policy import load_book
 
 CONTROL_HEADER = ("unit", "unit_kind", "anchor", "company")
 GROUPS_HEADER = ("group", "anchor", "member", "basis", "customer", "ultimate")
+LOOK_THROUGH_HEADER = ("company", "owner", "share_percent", "is_person", "beneficial")
 FINDINGS_HEADER = ("code", "severity", "subject", "message")
 
 
@@ -58,7 +61,6 @@ class _Day(click.ParamType[dt.date]):
 def _common(command: Any) -> Any:
     """The options that identify and what-if share; what is not given comes from the policy of the day."""
     options = (
-        click.option("--as-of", type=_Day(), required=True, help="The day to look at, like 2025-06-30."),
         click.option("--control-over", type=_Percent(), help="Votes above this percentage control."),
         click.option("--closure", type=click.Choice(["anchor", "transitive"]), help="Families per anchor or chained."),
         click.option("--in-laws", type=click.Choice(["candidate", "member"]), help="In-laws as candidates or members."),
@@ -77,16 +79,31 @@ def _common(command: Any) -> Any:
 
 @click.command()
 @click.argument("source", metavar="DIR", type=click.Path(exists=True, path_type=Path))
+@click.option("--as-of", type=_Day(), required=True, help="The day to look at, like 2025-06-30.")
 @_common
 @click.option("--control", type=click.Choice(["all", "ultimate"]), default="all", show_default=True,
               help="Every control pair, or ultimate controllers only (for big registers).")  # fmt: skip
+@click.option("--look-through", "with_shares", is_flag=True,
+              help="Also lookthrough.csv: who owns the customers in the end, through all paths.")  # fmt: skip
+@click.option(
+    "--spark",
+    "with_spark",
+    is_flag=True,
+    help="Read a Parquet register with Spark, for one that outgrows this machine (shouxin[spark], Java).",
+)
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Where to write; the folder is made.")
-def identify(source: Path, as_of: dt.date, control: str, out: Path | None, as_json: bool, **options: Any) -> None:
+def identify(
+    source: Path, as_of: dt.date, control: str, with_shares: bool, out: Path | None, as_json: bool, **options: Any
+) -> None:
     """Find the group customers in the evidence tables of DIR, with a proof of each membership.
 
     Writes control.csv, groups.csv, proofs.jsonl and findings.csv to --out. Needs no database. When DIR holds
     holdings.parquet, the engine on arrays is used: ultimate controllers only, and the result is Parquet too.
     """
+    if with_shares and (out is None or is_parquet(source)):
+        raise BadInputError("--look-through 需要 --out，并且只用于 CSV 或工作簿形式的证据表")
+    if options["with_spark"] and not is_parquet(source):
+        raise BadInputError("--spark 只用于 Parquet 形式的登记簿")
     if is_parquet(source):
         from shouxin.groups.array_commands import identify_parquet
 
@@ -98,6 +115,8 @@ def identify(source: Path, as_of: dt.date, control: str, out: Path | None, as_js
     _say(f"{len(found.stars)} controlling units, {len(found.groups)} groups of two or more customers")
     if out is not None:
         _write(found, settings, as_of, source, out, has_whole_proofs=is_ultimate)
+        if with_shares:
+            _write_look_through(out, evidence, found.register)
     summary = _summary(found, as_of)
     if as_json:
         click.echo(json.dumps(summary | {"groups": _groups_json(found)}, ensure_ascii=False, indent=1))
@@ -109,13 +128,24 @@ def identify(source: Path, as_of: dt.date, control: str, out: Path | None, as_js
 @click.command("check-proofs")
 @click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--evidence", type=click.Path(exists=True, path_type=Path), help="The evidence, when it is not in DIR.")
-def check_proofs(folder: Path, evidence: Path | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")
+def check_proofs(folder: Path, evidence: Path | None, as_json: bool) -> None:
     """Replay every proof in DIR (written by identify --out) with a checker that shares nothing with the engine."""
     if (folder / "proofs.parquet").is_file():
         from shouxin.groups.array_commands import check_parquet
 
-        click.echo(f"{check_parquet(folder, evidence):,} proofs hold")
-        return
+        count = check_parquet(folder, evidence)
+    else:
+        count = _check_lines(folder, evidence)
+    click.echo(json.dumps({"proofs_hold": count}) if as_json else f"{count:,} proofs hold")
+
+
+def _check_lines(folder: Path, evidence: Path | None) -> int:
+    """Replay the proofs of a result in CSV and JSON lines; gives their number.
+
+    Raises:
+        BadInputError: no such result, or the first proof that does not hold.
+    """
     try:
         about = json.loads((folder / "run.json").read_text(encoding="utf-8"))
         lines = (folder / "proofs.jsonl").read_text(encoding="utf-8").splitlines()
@@ -138,7 +168,7 @@ def check_proofs(folder: Path, evidence: Path | None) -> None:
         checker.check_result(proofs, control, groups)
     except ProofError as error:
         raise BadInputError(str(error)) from error
-    click.echo(f"{len(lines)} proofs hold")
+    return len(lines)
 
 
 def _rows_of(file: Path) -> list[dict[str, str]]:
@@ -152,6 +182,8 @@ def _rules_of(about: Mapping[str, Any]) -> ProofRules:
 
 @click.command("what-if")
 @click.argument("source", metavar="DIR", type=click.Path(exists=True, path_type=Path))
+@click.option("--as-of", type=_Day(), default=lambda: dt.datetime.now(dt.UTC).astimezone().date().isoformat(), show_default="today",
+              help="The day to look at, like 2025-06-30.")  # fmt: skip
 @click.option("--change", "changes", multiple=True, required=True,
               help='"holding:HOLDER,COMPANY,PERCENT": then HOLDER has PERCENT of the votes of COMPANY. '
               '"agreement:CONTROLLER,COMPANY,KIND": then there is that agreement.')  # fmt: skip
@@ -361,6 +393,26 @@ def _write(
     (out / "run.json").write_text(json.dumps(_about(found, settings, as_of), ensure_ascii=False), encoding="utf-8")
     _copy_evidence(source, out / "evidence")
     _say(f"control.csv ({len(control):,} pairs), groups.csv, proofs.jsonl, findings.csv written to {out}")
+
+
+def _write_look_through(out: Path, evidence: Evidence, register: Register) -> None:
+    """Everybody's final share in each customer; closed rings that nobody owns go to the findings."""
+    shares = direct_shares(evidence, register)
+    line = load_book().decimal("owner.beneficial_pct", register.day)
+    rows: list[tuple[object, ...]] = []
+    rings: set[tuple[str, ...]] = set()
+    for company in sorted(filter(register.is_customer, register.entities)):
+        found = look_through(company, shares)
+        rings.update(found.singular_rings)
+        for owner, share in sorted(found.share_of.items(), key=lambda row: (-row[1], row[0])):
+            is_beneficial = register.is_person(owner) and share * 100 >= Fraction(line)
+            rows.append((company, owner, percent_of(share), int(register.is_person(owner)), int(is_beneficial)))
+    _write_csv(out / "lookthrough.csv", LOOK_THROUGH_HEADER, rows)
+    with (out / "findings.csv").open("a", encoding="utf-8", newline="") as stream:
+        csv.writer(stream).writerows(
+            ("LOOK_THROUGH_RING", "warn", ring[0], closed_ring_text(ring, register)) for ring in sorted(rings)
+        )
+    _say(f"lookthrough.csv ({len(rows):,} shares, {len(rings)} closed rings)")
 
 
 def _about(found: Determination, settings: GroupSettings, as_of: dt.date) -> dict[str, Any]:

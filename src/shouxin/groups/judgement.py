@@ -27,6 +27,7 @@ from shouxin.groups.models import (
 )
 from shouxin.groups.selectors import list_members, memberships_on
 from shouxin.parties.models import Customer
+from shouxin.policy import load_book
 
 OTHER_RELATION = "四"
 """The basis of a member that people add for another relation (UC-12)."""
@@ -209,6 +210,8 @@ def _propose(change: GroupChange, actor: Staff, business_date: dt.date) -> Group
         raise DecisionError("该提案已有待认定的提议，请先认定或撤回。")
     if change.kind not in (GroupChange.Kind.MERGE, GroupChange.Kind.SEPARATE):
         _require_free((member["customer"] for member in change.members), change.group, business_date)
+        if change.group is None and _is_single(change.members, business_date):
+            raise DecisionError("集团须至少两家授信成员；只有一家的是单一客户，无需认定。")
     change.proposed_by = actor
     change.save()
     audit.record(
@@ -309,13 +312,6 @@ def _apply_members(change: GroupChange, business_date: dt.date) -> None:
     _write(change, business_date)
 
 
-def _apply_closing(change: GroupChange, business_date: dt.date) -> None:
-    _write(change, business_date)
-    assert change.group is not None  # noqa: S101 - proposed on a group
-    CustomerGroup.objects.filter(pk=change.group.pk).update(status=CustomerGroup.Status.CLOSED)
-    change.group.status = CustomerGroup.Status.CLOSED
-
-
 def _apply_merge(change: GroupChange, business_date: dt.date) -> None:
     task = _close_task(change)
     for candidate in (task.first, task.second):
@@ -354,7 +350,7 @@ _APPLY = {
     GroupChange.Kind.UPDATE: _apply_confirmation,
     GroupChange.Kind.ADD: _apply_members,
     GroupChange.Kind.EXCLUDE: _apply_members,
-    GroupChange.Kind.CLOSE: _apply_closing,
+    GroupChange.Kind.CLOSE: _apply_members,
     GroupChange.Kind.MERGE: _apply_merge,
     GroupChange.Kind.SEPARATE: _apply_separation,
 }
@@ -376,6 +372,11 @@ def _write(change: GroupChange, business_date: dt.date) -> None:
     _rewrite(change.group, change.members, change, business_date)
 
 
+def _is_single(members: Sequence[Target], business_date: dt.date) -> bool:
+    """Whether so few members are no group."""
+    return len(members) < load_book().whole("group.min_members", business_date)
+
+
 def _require_free(customers: Iterable[int], group: CustomerGroup | None, business_date: dt.date) -> None:
     """Nobody belongs to two groups at once."""
     others = memberships_on(business_date).filter(customer__in=list(customers))
@@ -387,8 +388,15 @@ def _require_free(customers: Iterable[int], group: CustomerGroup | None, busines
 
 
 def _rewrite(group: CustomerGroup, target: Sequence[Target], change: GroupChange, business_date: dt.date) -> None:
-    """Make a membership the target from today on: close what is known, write what is known from now on."""
+    """Make a membership the target from today on: close what is known, write what is known from now on.
+
+    Fewer members than make a group are single customers: the group is closed and its last member leaves (Y08).
+    """
     wanted = {member["customer"]: member for member in target}
+    if _is_single(target, business_date):
+        wanted = {}
+        CustomerGroup.objects.filter(pk=group.pk).update(status=CustomerGroup.Status.CLOSED)
+        group.status = CustomerGroup.Status.CLOSED
     now = timezone.now()
     rows = Membership.objects.select_for_update().filter(
         group=group, recorded__contains=now, valid__contains=business_date

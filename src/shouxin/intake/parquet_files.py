@@ -43,6 +43,11 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
 }
 
 
+def needed_columns(table: str) -> tuple[str, ...]:
+    """The columns that a table must have."""
+    return _NEEDED[table]
+
+
 @dataclass(frozen=True, slots=True)
 class NumberedRegister:
     """Columns of a day, and what the numbers stand for: ``ids`` of entities and ``concert_ids`` of sets."""

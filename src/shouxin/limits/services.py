@@ -1,91 +1,39 @@
 """The Python face of the limit ledger: each function is one SQL call and returns its answer as a value.
 
 Amounts are integer 分 in the limit's currency. Call inside the transaction that holds the rest of the act.
+What changes lines (caps, freezes, earmarks) is in ``lines``, cover and rates in ``measures``, the day in ``day``.
 """
 
 import datetime as dt
 import hashlib
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from django.db import connection
 from psycopg.types.json import Jsonb
 from psycopg.types.range import DateRange
 
 from shouxin.groups.models import CustomerGroup
+from shouxin.limits.ledger import Answer, KeyReusedError, LedgerError, NodeState, Refusal, call, read, require
 from shouxin.limits.models import Node
 from shouxin.parties.models import Customer
+from shouxin.policy.loader import load_book
 
-
-class LedgerError(Exception):
-    """The ledger would not do what was asked; ``code`` is for programs, the text for people."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-class KeyReusedError(LedgerError):
-    """The idempotency key was used before with another payload."""
+__all__ = ["Answer", "CoverShare", "KeyReusedError", "LedgerError", "NodeState", "Refusal"]
 
 
 @dataclass(frozen=True, slots=True)
-class NodeState:
-    """One limit of a path as the ledger saw it under its lock."""
+class CoverShare:
+    """How much of one mitigant shall cover a new hold, in 分."""
 
-    node_id: int
-    kind: str
-    name: str
-    article: str
-    status: str
-    cap_fen: int | None
-    used_fen: int
-    available_fen: int | None
-
-    @classmethod
-    def from_json(cls, row: Mapping[str, Any]) -> "NodeState":
-        return cls(
-            row["node"],
-            row["kind"],
-            row["name"],
-            row["article"],
-            row["status"],
-            row["cap_fen"],
-            row["used_fen"],
-            row["available_fen"],
-        )
-
-    @property
-    def kind_label(self) -> str:
-        return str(Node.Kind(self.kind).label)
+    mitigant_id: int
+    share_fen: int
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """One broken rule of one limit."""
-
-    code: str
-    node: NodeState
-    asked_fen: int
-    reason: str
-    valid_to: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the ledger decided: accepted with a hold, or refused with every broken limit and the binding one."""
-
-    is_accepted: bool
-    asked_fen: int
-    effective_available_fen: int | None
-    binding: NodeState | None
-    path: tuple[NodeState, ...]
-    refusals: tuple[Refusal, ...]
-    hold_id: uuid.UUID | None
-    is_replayed: bool
+def cure_date(as_of: dt.date) -> dt.date:
+    """By when an excess that opens on a day is to be cured."""
+    return as_of + dt.timedelta(days=load_book().whole("limit.excess_cure_days", as_of))
 
 
 def reserve(
@@ -98,41 +46,85 @@ def reserve(
     expires_at: dt.datetime,
     actor_id: int | None,
     payload: Mapping[str, object] | None = None,
+    currency: str = "CNY",
+    covers: Sequence[CoverShare] = (),
+    override: uuid.UUID | None = None,
+    may_borrow: bool = False,
 ) -> Answer:
     """Reserve an amount on the whole path of a facility, or refuse with every reason. Once per (caller, key).
+
+    ``amount_fen`` is in hundredths of ``currency``; another than yuan is counted at the newest rates of the day and
+    revalued later. ``covers`` take cash cover off where a cap limits the net exposure. ``override`` is a token that
+    lets caps be passed once. ``may_borrow`` lets sibling products lend by the 串用 rules.
 
     Raises:
         KeyReusedError: the key was used with another payload.
     """
-    asked = {"facility": facility.pk, "amount": amount_fen, "date": business_date, **(payload or {})}
-    fingerprint = hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
-    answer = _call(
-        "limit_reserve",
-        (caller, key, fingerprint, uuid.uuid4(), facility.pk, amount_fen, business_date, expires_at, actor_id),
+    options: dict[str, object] = {}
+    if currency != "CNY":
+        options["currency"] = currency
+    if covers:
+        options["covers"] = [{"mitigant": cover.mitigant_id, "share": cover.share_fen} for cover in covers]
+    if override:
+        options["override"] = str(override)
+    if may_borrow:
+        options["may_borrow"] = True
+    fingerprint = fingerprint_of(
+        facility_id=facility.pk,
+        amount_fen=amount_fen,
+        business_date=business_date,
+        payload={**(payload or {}), **options},
     )
+    asked = (caller, key, fingerprint, uuid.uuid4(), facility.pk, amount_fen, business_date, expires_at, actor_id)
+    answer = call("limit_reserve", (*asked, Jsonb(options)) if options else asked)
     if answer["outcome"] == "key_reused":
         raise KeyReusedError("KEY_REUSED", "该请求编号已用于另一笔内容不同的请求，请换用新的编号。")
-    return _read(answer)
+    return read(answer)
 
 
-def simulate(*, facility: Node, amount_fen: int, business_date: dt.date) -> Answer:
+def fingerprint_of(
+    *, facility_id: int, amount_fen: int, business_date: dt.date, payload: Mapping[str, object] | None = None
+) -> str:
+    """What tells two requests with one key apart."""
+    asked = {"facility": facility_id, "amount": amount_fen, "date": business_date, **(payload or {})}
+    return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def simulate(*, facility: Node, amount_fen: int, business_date: dt.date, cover_fen: int = 0) -> Answer:
     """What reserve would answer now; nothing is locked or written."""
-    return _read(_call("limit_simulate", (facility.pk, amount_fen, business_date)))
+    return read(call("limit_simulate", (facility.pk, amount_fen, business_date, cover_fen)))
 
 
 def post(*, hold_id: uuid.UUID, amount_fen: int, business_date: dt.date, actor_id: int | None) -> None:
     """Book part or all of a hold; the rest is given back. Raises LedgerError when the hold cannot be booked."""
-    _require(_call("limit_post", (hold_id, amount_fen, business_date, actor_id)))
+    require(call("limit_post", (hold_id, amount_fen, business_date, actor_id)))
 
 
 def void(*, hold_id: uuid.UUID, business_date: dt.date, reason: str, actor_id: int | None) -> None:
     """Give a reservation back. Raises LedgerError unless it is still pending."""
-    _require(_call("limit_void", (hold_id, business_date, reason, actor_id)))
+    require(call("limit_void", (hold_id, business_date, reason, actor_id)))
 
 
 def release(*, hold_id: uuid.UUID, amount_fen: int, business_date: dt.date, reason: str, actor_id: int | None) -> None:
     """Take a repayment off a booking. Raises LedgerError above its balance."""
-    _require(_call("limit_release", (hold_id, amount_fen, business_date, reason, actor_id)))
+    require(call("limit_release", (hold_id, amount_fen, business_date, reason, actor_id)))
+
+
+def expire(*, hold_id: uuid.UUID, business_date: dt.date) -> None:
+    """End a reservation whose time is over. Raises LedgerError before that, or when it is not pending."""
+    require(call("limit_expire", (hold_id, business_date)))
+
+
+def reverse(*, hold_id: uuid.UUID, business_date: dt.date, reason: str, maker_id: int, checker_id: int) -> int:
+    """Take back a booking that was an error; returns what was still outstanding, in 分.
+
+    Raises:
+        LedgerError: it is no booking, or was reversed before.
+        IntegrityError: maker and checker are one person (``reversal_four_eyes``).
+    """
+    answer = call("limit_reverse", (hold_id, business_date, reason, maker_id, checker_id))
+    require(answer)
+    return int(answer["reversed_fen"])
 
 
 def set_cap(
@@ -147,8 +139,12 @@ def set_cap(
     actor_id: int | None,
     cure_by: dt.date | None = None,
 ) -> int:
-    """Put a new cap in force; returns the excess it opens in 分, 0 when what is used fits."""
-    answer = _call(
+    """Put a new cap in force; returns the excess it opens in 分, 0 when what is used fits.
+
+    Raises:
+        LedgerError: the parent shares out its cap and this would go beyond it.
+    """
+    answer = call(
         "limit_set_cap",
         (
             node.pk,
@@ -158,15 +154,16 @@ def set_cap(
             Jsonb(dict(basis)),
             business_date,
             actor_id,
-            cure_by,
+            cure_by or cure_date(business_date),
         ),
     )
+    require(answer)
     return int(answer["excess_fen"])
 
 
 def set_status(*, node: Node, status: str, reason: str, business_date: dt.date, actor_id: int | None) -> None:
-    """Freeze, suspend or reinstate one limit."""
-    _call("limit_set_status", (node.pk, status, reason, business_date, actor_id))
+    """Freeze by hand, suspend, reinstate, expire or close one limit. Raises LedgerError when a used one is closed."""
+    require(call("limit_set_status", (node.pk, status, reason, business_date, actor_id)))
 
 
 def ensure_group_node(group: CustomerGroup) -> Node:
@@ -224,51 +221,5 @@ def add_facility_node(
 def move_customer(customer: Customer, *, to: Node, business_date: dt.date, reason: str, actor_id: int | None) -> int:
     """Hang a customer's limits under another group; returns the excess opened there in 分 (I12, I13)."""
     node = ensure_customer_node(customer)
-    answer = _call("limit_move_customer", (node.pk, to.pk, business_date, reason, actor_id))
+    answer = call("limit_move_customer", (node.pk, to.pk, business_date, reason, actor_id, cure_date(business_date)))
     return int(answer["excess_fen"])
-
-
-_REFUSALS = {
-    "HOLD_POSTED": "该笔预占已放款",
-    "HOLD_VOIDED": "该笔预占已撤销",
-    "HOLD_EXPIRED": "该笔预占已过期，请重新申请",
-    "HOLD_PENDING": "该笔尚未放款",
-    "POST_OUTSIDE_HOLD": "放款金额须大于 0 且不超过预占金额",
-    "RELEASE_ABOVE_BALANCE": "归还金额须大于 0 且不超过余额",
-    "LIMIT_FROZEN": "额度已冻结，不能放款",
-}
-
-
-def _require(answer: Mapping[str, Any]) -> None:
-    if answer["outcome"] != "accepted":
-        code = str(answer["code"])
-        raise LedgerError(code, _REFUSALS.get(code, code))
-
-
-def _call(function: str, arguments: tuple[Any, ...]) -> dict[str, Any]:
-    marks = ", ".join(["%s"] * len(arguments))
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {function}({marks})", arguments)
-        (answer,) = cursor.fetchone()
-    if isinstance(answer, str) and answer:
-        return dict(json.loads(answer))
-    return dict(answer) if answer else {}
-
-
-def _read(answer: Mapping[str, Any]) -> Answer:
-    binding = answer.get("binding")
-    return Answer(
-        is_accepted=answer["outcome"] == "accepted",
-        asked_fen=answer["asked_fen"],
-        effective_available_fen=answer["effective_available_fen"],
-        binding=NodeState.from_json(binding) if binding else None,
-        path=tuple(NodeState.from_json(row) for row in answer["path"]),
-        refusals=tuple(
-            Refusal(
-                row["code"], NodeState.from_json(row), row["asked_fen"], row.get("reason") or "", row.get("valid_to")
-            )
-            for row in answer["refusals"]
-        ),
-        hold_id=uuid.UUID(answer["hold"]) if answer.get("hold") else None,
-        is_replayed=bool(answer.get("replayed")),
-    )

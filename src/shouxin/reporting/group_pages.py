@@ -8,6 +8,7 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
+from fractions import Fraction
 
 from django.db.models import Q
 
@@ -16,8 +17,16 @@ from shouxin.domain.evidence import MICRO_PERCENT_WHOLE, Evidence, Holding, Regi
 from shouxin.domain.findings import Finding
 from shouxin.domain.groups import Determination, identify
 from shouxin.domain.groups.control import percent_text
-from shouxin.domain.groups.determination import Group, family_of
+from shouxin.domain.groups.determination import CONCERT, FAMILY, ONE, Group, family_of
 from shouxin.domain.groups.kinship import FamilyTree, Kin, kin_term
+from shouxin.domain.groups.lookthrough import (
+    ControlPath,
+    closed_ring_text,
+    control_paths,
+    direct_shares,
+    look_through,
+    percent_of,
+)
 from shouxin.domain.groups.sentences import sentence
 from shouxin.domain.money import format_wan
 from shouxin.facilities.rules import judge_group_total
@@ -135,6 +144,84 @@ def _relative(kin: Kin, register: Register, *, is_member: bool) -> Relative:
             for company, votes in register.stakes_of.get(kin.person, ())
         ],
     )
+
+
+# --- whose money ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerRow:
+    """One person or company above a member: votes that it commands in it beside what it owns in the end."""
+
+    name: str
+    is_person: bool
+    look_through: Decimal
+    is_beneficial: bool
+    paths: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class MemberOwners:
+    """One member: who commands its votes with how much of them, and who owns it in the end, the largest first."""
+
+    party: Party
+    controller: str
+    votes: str
+    owners: list[OwnerRow]
+    rings: list[str]
+
+
+OWNERS_SHOWN, PATHS_SHOWN = 12, 6
+
+
+def owners_of(party_ids: Collection[int], *, as_of: dt.date) -> list[MemberOwners]:
+    """Control by votes beside final shares for some parties on a day, each with its paths; nothing is stored (D8)."""
+    settings, line = settings_from(load_book(), as_of), load_book().decimal("owner.beneficial_pct", as_of)
+    evidence = read_evidence(party_ids)
+    found = identify(evidence, as_of=as_of, settings=settings)
+    register = found.register
+    shares = direct_shares(evidence, register)
+    rows = []
+    for party in Party.objects.filter(pk__in=party_ids).order_by("pk"):
+        company = str(party.pk)
+        through = look_through(company, shares)
+        largest = sorted(through.share_of.items(), key=lambda row: (-row[1], int(row[0])))[:OWNERS_SHOWN]
+        controller, votes = _controller_of(company, found)
+        owners = [
+            OwnerRow(
+                name=register.name(owner),
+                is_person=register.is_person(owner),
+                look_through=Decimal(percent_of(share)),
+                is_beneficial=register.is_person(owner) and share * 100 >= Fraction(line),
+                paths=[_path_text(path, register) for path in control_paths({owner}, company, shares)[:PATHS_SHOWN]],
+            )
+            for owner, share in largest
+        ]
+        rings = [closed_ring_text(ring, register) for ring in through.singular_rings]
+        rows.append(MemberOwners(party, controller, votes, owners, rings))
+    return rows
+
+
+def _controller_of(company: str, found: Determination) -> tuple[str, str]:
+    """Who commands a company's votes and what part of them; the widest unit, one holder before a family."""
+    register = found.register
+    stars = [star for star in found.stars if company in star.steps]
+    if not stars:
+        return "", ""
+    star = max(stars, key=lambda star: (len(star.steps), star.unit.kind == ONE, star.unit.anchor))
+    inside = star.unit.members | star.steps.keys()
+    votes = sum(own for holder, own in register.votes_of.get(company, {}).items() if holder in inside)
+    total = register.total.get(company, 0)
+    name = f"一致行动 {star.unit.anchor}" if star.unit.kind == CONCERT else register.name(star.unit.anchor)
+    return (f"{name}及近亲属" if star.unit.kind == FAMILY else name), percent_text(votes, total) if total else ""
+
+
+def _path_text(path: ControlPath, register: Register) -> str:
+    """甲 —60%→ 乙 —70%→ 丙 = 42%."""
+    text = register.name(path.entities[0])
+    for share, entity in zip(path.shares, path.entities[1:], strict=True):
+        text += f" —{percent_of(share)}%→ {register.name(entity)}"
+    return text if len(path.shares) == 1 else f"{text} = {percent_of(path.product)}%"
 
 
 # --- what if ------------------------------------------------------------------------------------------------------

@@ -84,6 +84,7 @@ urlpatterns = [
     path("groups/<str:number>/responsible/", group_decisions.name_responsible, name="group_responsible"),
     path("groups/<str:number>/lead/", group_decisions.show_lead, name="group_lead"),
     path("groups/<str:number>/evidence.xlsx", groups.export_evidence, name="group_evidence"),
+    path("groups/<str:number>/owners/", groups.show_owners, name="group_owners"),
     path("groups/<str:number>/print/", group_decisions.print_family, name="group_print"),
     path("parameters/", parameters.show_list, name="parameter_list"),
     path("parameters/<str:key>/", parameters.show, name="parameter_detail"),

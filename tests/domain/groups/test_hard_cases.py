@@ -2,12 +2,14 @@
 
 import datetime as dt
 from dataclasses import replace
+from fractions import Fraction
 from itertools import pairwise
 
 import pytest
 
 from shouxin.domain.evidence import Agreement, Dependence, Entity, EntityKind, Evidence, Holding, KinLink, Post
 from shouxin.domain.groups import Determination, identify
+from shouxin.domain.groups.lookthrough import direct_shares, look_through
 from tests.domain.groups import worked
 from tests.domain.groups.test_determination import DAY, company, find, groups, hold, person, settings
 
@@ -110,6 +112,7 @@ def test_percent_and_shares_of_one_company_are_counted_in_one_unit() -> None:
 # --- the demo bank, changed ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.clause("Y02")
 def test_y02_the_daughter_sells_and_c_leaves() -> None:
     base = worked.evidence()
     rows = tuple(replace(h, holder="外部乙") if (h.holder, h.company) == ("陈芳", "C") else h for h in base.holdings)
@@ -122,10 +125,12 @@ def test_y03_a_appoints_the_board_of_f_and_f_joins() -> None:
     assert groups(found) == [list("ABCDEF")]
 
 
+@pytest.mark.clause("Y04")
 def test_y04_the_chained_reading_gives_the_same_members_as_y03() -> None:
     assert groups(bank(is_transitive=True)) == [list("ABCDEF")]
 
 
+@pytest.mark.clause("Y07")
 def test_y07_the_outsiders_company_is_not_linked() -> None:
     found = bank(worked.evidence(entities=(company("L"),), holdings=(hold("张伟", "L", "100"),)))
     assert not any("L" in group for group in groups(found))
@@ -145,3 +150,80 @@ def test_groups_as_of_a_past_day(day: dt.date) -> None:
     period = {"valid_from": dt.date(2020, 1, 1), "valid_to": dt.date(2025, 1, 1)}
     found = find([company("A"), company("B")], hold("A", "B", "60", **period), on=day)
     assert bool(found.groups) is (day.year in range(2020, 2025))
+
+
+# --- readings that the institution chose ----------------------------------------------------------------------
+
+
+@pytest.mark.clause("A-03")
+def test_joint_control_is_both_one_company_together_and_companies_apart() -> None:
+    """Father 30 % and son 25 % of C together; father alone of A, son alone of B: all three are one group."""
+    found = find(
+        [person("f"), person("s"), company("A"), company("B"), company("C")],
+        KinLink(a="f", b="s", relation="parent"),
+        hold("f", "A", "60"), hold("s", "B", "60"), hold("f", "C", "30"), hold("s", "C", "25"),
+    )  # fmt: skip
+    assert groups(found) == [["A", "B", "C"]]
+
+
+@pytest.mark.clause("A-20")
+def test_without_credit_an_enterprise_is_a_node_and_no_member() -> None:
+    found = find(
+        [company("P"), company("Q"), company("N", is_customer=False)], hold("P", "N", "60"), hold("N", "Q", "60")
+    )
+    (group,) = found.groups
+    assert {member.company: member.is_customer for member in group.members} == {"P": True, "N": False, "Q": True}
+
+
+@pytest.mark.clause("A-21")
+@pytest.mark.parametrize(("in_laws_are_members", "is_joined"), [(False, False), (True, True)])
+def test_the_spouse_counts_and_in_laws_are_candidates_unless_the_parameter_says(
+    in_laws_are_members: bool, is_joined: bool
+) -> None:
+    """p's wife holds B, the wife of p's son holds C."""
+    found = find(
+        [person("p"), person("w"), person("s"), person("d"), company("A"), company("B"), company("C")],
+        KinLink(a="p", b="w", relation="spouse"), KinLink(a="p", b="s", relation="parent"),
+        KinLink(a="s", b="d", relation="spouse"),
+        hold("p", "A", "60"), hold("w", "B", "60"), hold("d", "C", "60"),
+        in_laws_are_members=in_laws_are_members,
+    )  # fmt: skip
+    of_p = found.star_of_anchor["family", "p"].steps
+    assert "B" in of_p
+    assert ("C" in of_p) is is_joined
+    is_candidate = any(s.code == "IN_LAW_CANDIDATE" and s.subject == "C" for s in found.suspicions)
+    assert is_candidate is not is_joined
+
+
+@pytest.mark.clause("A-22")
+def test_generations_count_oneself_as_the_first_and_the_path_is_kept() -> None:
+    links = [KinLink(a=f"p{at}", b=f"p{at + 1}", relation="parent") for at in range(3)]
+    found = find([*(person(f"p{at}") for at in range(4)), company("A")], *links, hold("p0", "A", "60"))
+    kin = found.star_of_anchor["family", "p0"].unit.kin
+    assert {name: (row.generation, row.path) for name, row in kin.items() if name != "p0"} == {
+        "p1": (2, ("p0", "p1")),
+        "p2": (3, ("p0", "p1", "p2")),
+    }, "the great-grandson is the fourth"
+
+
+@pytest.mark.clause("A-23")
+def test_two_halves_are_shown_as_joint_control_and_join_nothing() -> None:
+    found = find([company("A"), company("B"), company("C")], hold("A", "C", "50"), hold("B", "C", "50"))
+    assert found.groups == ()
+    (finding,) = [s for s in found.suspicions if s.code == "JOINT_CONTROL"]
+    assert finding.subject == "C"
+    assert all(name in finding.message for name in "AB")
+
+
+@pytest.mark.clause("A-25")
+def test_a_nominee_joins_nothing_and_is_looked_through() -> None:
+    """A nominee holds 60 % of A and of B; who controls the nominee controls both, and owns them by look-through."""
+    nominee = replace(company("N", is_customer=False), nature="代持")
+    entities = [nominee, company("A"), company("B"), person("x")]
+    stakes = hold("N", "A", "60"), hold("N", "B", "60")
+    assert find(entities, *stakes).groups == ()
+    owned = find(entities, *stakes, hold("x", "N", "80"))
+    assert groups(owned) == [["A", "B"]]
+    evidence = Evidence(entities={e.id: e for e in entities}, holdings=(*stakes, hold("x", "N", "80")))
+    shares = direct_shares(evidence, evidence.on(DAY))
+    assert look_through("A", shares).share_of["x"] == Fraction(48, 100)

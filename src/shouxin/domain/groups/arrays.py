@@ -146,15 +146,10 @@ def _merge(columns: Columns, starts: Ints, votes: Longs) -> _Merged:
         passed_on = ~is_linking & (controller >= 0)
         if not passed_on.any():
             has_majority = controller != kernels.NOBODY
-            in_ring = kernels.cut_rings(controller)
-            top, size = kernels.tops_by_majority(controller)
-            rows = kernels.open_stakes(starts, holder, votes, total, controller, top, size, is_linking)
-            stake_starts = kernels.starts_of(rows[0], n)
-            order = kernels.order_by(rows[0], stake_starts)
-            joined, via_starts, via_holder, via_votes, self_held = kernels.merge_jointly(
-                starts, holder, votes, total, controller, top, size, is_linking,
-                stake_starts, rows[1][order], rows[2][order],
-            )  # fmt: skip
+            top, has_cluster, in_ring = kernels.tops_by_majority(controller)
+            rows = kernels.open_stakes(starts, holder, votes, total, controller, top, has_cluster, is_linking)
+            joint = _merge_jointly(starts, holder, votes, total, controller, top, is_linking, rows)
+            joined, via_starts, via_holder, via_votes, self_held = joint
             passed_on = ~is_linking & (controller == kernels.JOINT)
             if not passed_on.any():
                 held_by_own = self_held & (controller == kernels.NOBODY) & ~in_ring
@@ -163,6 +158,23 @@ def _merge(columns: Columns, starts: Ints, votes: Longs) -> _Merged:
                     joined, via_starts, via_holder, via_votes,
                 )  # fmt: skip
         is_linking |= passed_on
+
+
+def _merge_jointly(
+    starts: Ints, holder: Ints, votes: Longs, total: Longs, controller: Ints, top: Ints, is_linking: Flags,
+    rows: tuple[Ints, Ints, Longs],
+) -> tuple[Ints, Ints, Ints, Longs, Flags]:  # fmt: skip
+    """Joint control over what sole majorities left open; nothing to walk where no cluster passes a line."""
+    n = top.size
+    passing = kernels.passing_clusters(*rows, total, top)
+    if not passing.size:
+        nobody = np.empty(0, np.int32)
+        return nobody, np.zeros(1, np.int32), nobody, np.empty(0, np.int64), np.zeros(n, np.bool_)
+    stake_starts = kernels.starts_of(rows[0], n)
+    order = kernels.order_by(rows[0], stake_starts)
+    return kernels.merge_jointly(
+        starts, holder, votes, total, controller, top, is_linking, stake_starts, rows[1][order], rows[2][order], passing
+    )
 
 
 def joined_rows(company: Ints, holder: Ints, votes: Longs, n: int) -> Longs:

@@ -83,7 +83,16 @@ def join_doubles(starts: Ints, holder: Ints, votes: Longs, n: int) -> None:
     seen_in = np.full(n, -1, np.int32)
     first_row = np.empty(n, np.int32)
     for company in range(n):
-        for row in range(starts[company], starts[company + 1]):
+        begin, end = starts[company], starts[company + 1]
+        if end - begin <= 16:  # a few rows are compared in place, without a jump through memory for each
+            for row in range(begin + 1, end):
+                for earlier in range(begin, row):
+                    if holder[earlier] == holder[row]:
+                        votes[earlier] += votes[row]
+                        votes[row] = 0
+                        break
+            continue
+        for row in range(begin, end):
             who = holder[row]
             if seen_in[who] == company:
                 votes[first_row[who]] += votes[row]
@@ -119,53 +128,51 @@ def majorities(
 
 
 @nb.njit(cache=True)
-def cut_rings(controller: Ints) -> Flags:
-    """Open every ring of sole majorities at its smallest id and say which entities are in one (D7)."""
+def tops_by_majority(controller: Ints) -> tuple[Ints, Flags, Flags]:
+    """The top of each entity along sole majorities, which tops have anybody below them, and who is in a ring.
+
+    Every ring is opened at its smallest id: that one is the top, and ``controller`` has nobody for it any more (D7).
+    """
     n = controller.size
-    seen_by = np.full(n, -1, np.int32)
-    in_ring = np.zeros(n, np.bool_)
+    unseen, on_the_way = -1, -2
+    top = np.full(n, unseen, np.int32)
+    has_cluster, in_ring = np.zeros(n, np.bool_), np.zeros(n, np.bool_)
     for start in range(n):
         at = start
-        while controller[at] >= 0 and seen_by[at] == -1:
-            seen_by[at] = start
+        while top[at] == unseen and controller[at] >= 0:
+            top[at] = on_the_way
             at = controller[at]
-        if controller[at] >= 0 and seen_by[at] == start:
+        if top[at] == on_the_way:
             smallest, walk = at, controller[at]
-            in_ring[at] = True
             while walk != at:
-                in_ring[walk] = True
                 smallest = min(smallest, walk)
                 walk = controller[walk]
+            while top[walk] == on_the_way:
+                top[walk] = smallest
+                in_ring[walk] = True
+                walk = controller[walk]
             controller[smallest] = NOBODY
-        elif seen_by[at] == -1:
-            seen_by[at] = start
-    return in_ring
-
-
-@nb.njit(cache=True)
-def tops_by_majority(controller: Ints) -> tuple[Ints, Ints]:
-    """The top of each entity along sole majorities, and the size of each top's cluster."""
-    n = controller.size
-    top = np.full(n, -1, np.int32)
-    size = np.zeros(n, np.int32)
-    for start in range(n):
-        at = start
-        while top[at] == -1 and controller[at] >= 0:
-            at = controller[at]
-        found = top[at] if top[at] != -1 else at
-        walk = start
-        while top[walk] == -1:
+        elif top[at] == unseen:
+            top[at] = at
+        found, walk = top[at], start
+        while top[walk] == on_the_way:
             top[walk] = found
-            if controller[walk] < 0:
-                break
             walk = controller[walk]
-        size[found] += 1
-    return top, size
+        if start != found:
+            has_cluster[found] = True
+    return top, has_cluster, in_ring
 
 
 @nb.njit(cache=True)
 def open_stakes(
-    starts: Ints, holder: Ints, votes: Longs, total: Longs, controller: Ints, top: Ints, size: Ints, is_linking: Flags
+    starts: Ints,
+    holder: Ints,
+    votes: Longs,
+    total: Longs,
+    controller: Ints,
+    top: Ints,
+    has_cluster: Flags,
+    is_linking: Flags,
 ) -> tuple[Ints, Ints, Longs]:
     """Stakes in companies without a sole majority, of holders that are or may come into a cluster, where these could
     pass the line together: all that can still decide something.
@@ -174,7 +181,7 @@ def open_stakes(
     may_join = np.zeros(n, np.bool_)
     for entity in range(n):
         is_open = controller[entity] == NOBODY and starts[entity + 1] > starts[entity]
-        may_join[entity] = is_linking[entity] and (is_open or size[top[entity]] > 1)
+        may_join[entity] = is_linking[entity] and (is_open or has_cluster[top[entity]])
     rows_holder, rows_company = np.empty(holder.size, np.int32), np.empty(holder.size, np.int32)
     rows_votes = np.empty(holder.size, np.int64)
     count = 0
@@ -293,6 +300,27 @@ def _add_stakes(
 
 
 @nb.njit(cache=True)
+def passing_clusters(holder: Ints, company: Ints, votes: Longs, total: Longs, top: Ints) -> Longs:
+    """Clusters whose open stakes, given in company order, pass the line of a company: (label, company) as one key."""
+    summed_for = np.zeros(top.size, np.int32)  # the company that ``sums`` is about, plus one: fresh memory is zero
+    sums = np.zeros(top.size, np.int64)
+    waiting, waits = np.empty(64, np.int64), 0
+    for row in range(holder.size):
+        label, held = top[holder[row]], company[row]
+        if summed_for[label] != held + 1:
+            summed_for[label] = held + 1
+            sums[label] = 0
+        was_below = not _passes(sums[label], total[held])
+        sums[label] += votes[row]
+        if was_below and _passes(sums[label], total[held]):
+            if waits == waiting.size:
+                waiting = _longer(waiting)
+            waiting[waits] = (np.int64(label) << 32) | np.int64(held)
+            waits += 1
+    return waiting[:waits]
+
+
+@nb.njit(cache=True)
 def merge_jointly(
     starts: Ints,
     holder: Ints,
@@ -300,58 +328,37 @@ def merge_jointly(
     total: Longs,
     controller: Ints,
     top: Ints,
-    size: Ints,
     is_linking: Flags,
     stake_starts: Ints,
     stake_company: Ints,
     stake_votes: Longs,
+    passing: Longs,
 ) -> tuple[Ints, Ints, Ints, Longs, Flags]:
     """Join clusters whose votes together pass the line of an open company, until nothing more joins.
+
+    ``passing`` are those that do so at the beginning (``passing_clusters``); without any there is nothing to do.
 
     Each joining renames the side with fewer open stakes, so a stake is added O(log E) times. ``controller`` and ``top``
     change in place. Gives, in the order of joining: companies, where their contributions start, holders, votes; and the
     companies that their own cluster holds (D7 by several holdings).
     """
     n = controller.size
+    waiting, waits = passing.copy(), passing.size
     cluster = top.copy()
-    head = np.empty(n, np.int32)  # the top of the cluster with this label
-    following = np.empty(n, np.int32)  # the members of a cluster that have stakes, in a circle
-    for entity in range(n):
-        head[entity] = following[entity] = entity
+    head = np.arange(n).astype(np.int32)  # the top of the cluster with this label
+    following = head.copy()  # the members of a cluster that have stakes, in a circle
     load = np.zeros(n, np.int64)
-    is_summed = size > 1
+    is_summed = np.zeros(n, np.bool_)  # only clusters that join something are ever added up
+    is_touched = np.zeros(n, np.bool_)
     for entity in range(n):
-        label, own = cluster[entity], stake_starts[entity + 1] - stake_starts[entity]
+        own = stake_starts[entity + 1] - stake_starts[entity]
         if own > 0:
+            label = cluster[entity]
             load[label] += own
             if label != entity:
                 following[entity] = following[label]
                 following[label] = entity
-    expected, slots = np.int64(0), 1024
-    for label in range(n):
-        if is_summed[label]:
-            expected += load[label]
-    while slots < 3 * expected:
-        slots *= 2
-    keys, sums, used = np.full(slots, -1, np.int64), np.zeros(slots, np.int64), 0
-    waiting, waits = np.empty(1024, np.int64), 0
-    for label in range(n):
-        if is_summed[label] and load[label] > 0:
-            keys, sums, used, waiting, waits = _add_stakes(
-                label,
-                label,
-                following,
-                stake_starts,
-                stake_company,
-                stake_votes,
-                total,
-                controller,
-                keys,
-                sums,
-                used,
-                waiting,
-                waits,
-            )
+    keys, sums, used = np.full(1024, -1, np.int64), np.zeros(1024, np.int64), 0
     joined, joins = np.empty(64, np.int32), 0
     via_starts = np.zeros(65, np.int32)
     via_holder, via_votes, vias = np.empty(256, np.int32), np.empty(256, np.int64), 0
@@ -410,12 +417,12 @@ def merge_jointly(
                     waiting,
                     waits,
                 )
-        is_summed[stays] = True
+        is_summed[stays] = is_touched[stays] = is_touched[goes] = True
         following[stays], following[goes] = following[goes], following[stays]
     if joins > 0:
         for entity in range(n):
-            label = cluster[entity]
-            top[entity] = head[label if cluster[label] == label else _find(cluster, entity)]
+            if is_touched[cluster[entity]]:
+                top[entity] = head[_find(cluster, entity)]
     return joined[:joins], via_starts[: joins + 1], via_holder[:vias], via_votes[:vias], is_self_held
 
 

@@ -1,12 +1,8 @@
-"""The ledger's SQL functions, kept as one readable file."""
-
-from pathlib import Path
+"""The ledger's first functions stood here; ``0005_functions`` installs them all."""
 
 from django.db import migrations
-
-SQL = Path(__file__).resolve().parent.parent / "sql" / "functions.sql"
 
 
 class Migration(migrations.Migration):
     dependencies = [("limits", "0001_initial")]
-    operations = [migrations.RunSQL(SQL.read_text(encoding="utf-8"), migrations.RunSQL.noop)]
+    operations = []

@@ -19,7 +19,8 @@ from shouxin.facilities.rules import judge_group_total
 from shouxin.groups import judgement, services
 from shouxin.groups.models import Candidate, CandidateMember, CustomerGroup, GroupChange, MergeTask
 from shouxin.groups.selectors import find_latest_determination, list_members, list_open_merge_tasks
-from shouxin.parties.models import Party
+from shouxin.parties.models import Customer, Party
+from shouxin.policy import load_book
 from shouxin.reporting import group_pages, selectors
 from shouxin.reporting.evidence_export import evidence_xlsx
 from shouxin.web.access import Role, Visit, page
@@ -145,7 +146,7 @@ def _other_day(request: HttpRequest) -> dt.date | None:
 
 
 @page()
-def export_evidence(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
+def export_evidence(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:  # noqa: ARG001
     """The evidence tables behind a group on a day, as a workbook that ``shouxin identify`` reads."""
     group = get_object_or_404(CustomerGroup, number=number)
     row = _row(visit, is_confirmed=True, pk=group.pk)
@@ -156,6 +157,25 @@ def export_evidence(request: HttpRequest, visit: Visit, number: str) -> HttpResp
     answer = HttpResponse(content, content_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
     answer["Content-Disposition"] = f'attachment; filename="{group.number}-{visit.as_of}.xlsx"'
     return answer
+
+
+@page()
+def show_owners(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
+    """控制与受益: who commands the votes of each member beside who owns it in the end, with every path."""
+    group = get_object_or_404(CustomerGroup, number=number)
+    row = _row(visit, is_confirmed=True, pk=group.pk)
+    parties = Customer.objects.filter(pk__in=row.customer_ids).values_list("party_id", flat=True)
+    context = {
+        "group": group,
+        "rows": group_pages.owners_of(set(parties), as_of=visit.as_of),
+        "line": load_book().decimal("owner.beneficial_pct", visit.as_of),
+        "as_of": visit.as_of,
+        "crumbs": [
+            {"url": reverse("group_list"), "label": _("集团客户")},
+            {"url": reverse("group_detail", args=[group.number]), "label": group.name},
+        ],
+    }
+    return render(request, "pages/group_owners.html", context)
 
 
 def _top_share(shown: selectors.GroupPage) -> Decimal | None:
@@ -169,6 +189,8 @@ def _actions(group: CustomerGroup, visit: Visit) -> list[dict[str, Any]]:
     actions: list[dict[str, Any]] = [
         {"label": _("导出证据"), "url": f"{reverse('group_evidence', args=[group.number])}?as_of={visit.as_of}",
          "icon": "download"},
+        {"label": _("控制与受益"), "url": f"{reverse('group_owners', args=[group.number])}?as_of={visit.as_of}",
+         "icon": "list-tree"},
         {"label": _("集团家谱"), "url": f"{reverse('group_print', args=[group.number])}?as_of={visit.as_of}",
          "icon": "printer"},
     ]  # fmt: skip

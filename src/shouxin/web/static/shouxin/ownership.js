@@ -545,6 +545,7 @@ const mount = (root) => {
 const hideUnusedLegend = (root, graph) => {
   const used = new Set([
     ...graph.edges.map((edge) => `line-${edge.kind}`),
+    ...graph.edges.filter((edge) => edge.change).map((edge) => `line-${edge.change}`),
     ...graph.nodes.map((node) => `swatch-${node.status}`),
     ...graph.nodes.filter((node) => node.kind === 'person').map(() => 'swatch-person'),
     ...graph.nodes.filter((node) => node.ultimate).map(() => 'swatch-ultimate'),

@@ -1,13 +1,14 @@
-"""The limit tree, holds and journal. Python only reads here: every change goes through the SQL functions.
+"""The limit tree: nodes, their approved caps, where they hung when, and what is above its cap.
 
-Amounts are integer 分. ``used = pending + (posted or consumed) + earmarked``; ``available = cap − used``; a node
-without a cap of its own is bounded by those above it. The table itself refuses used > cap without a cause (I13).
+Amounts are integer 分. ``used = pending + (posted or consumed) + earmarked``, less cash cover where the cap limits
+the net exposure; ``available = cap − used``; a node without a cap of its own is bounded by those above it. The table
+itself refuses used > cap without a cause (I13).
 """
 
-import uuid
 from typing import ClassVar
 
-from django.contrib.postgres.fields import DateRangeField, DateTimeRangeField
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import DateRangeField, DateTimeRangeField, RangeOperators
 from django.db import models
 from django.db.models import Case, F, Q, When
 
@@ -31,6 +32,14 @@ class Node(models.Model):
         EXPIRED = "EXPIRED", "到期"
         CLOSED = "CLOSED", "关闭"
 
+    class Mode(models.TextChoices):
+        CAP = "CAP", "可超分配"
+        ALLOC = "ALLOC", "下级合计不超上级"
+
+    class Measure(models.TextChoices):
+        GROSS = "GROSS", "名义金额"
+        NET = "NET", "敞口"
+
     kind = models.CharField(max_length=10, choices=Kind.choices)
     parent = models.ForeignKey("self", models.PROTECT, null=True, related_name="children")
     name = models.CharField(max_length=200)
@@ -39,8 +48,13 @@ class Node(models.Model):
     customer = models.ForeignKey(Customer, models.PROTECT, null=True, related_name="limit_nodes")
     product = models.CharField(max_length=40, blank=True)
     currency = models.CharField(max_length=3, default="CNY")
+    mode = models.CharField(max_length=5, choices=Mode.choices, default=Mode.CAP)
+    measure = models.CharField(max_length=5, choices=Measure.choices, default=Measure.GROSS)
     is_revolving = models.BooleanField(default=True)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.ACTIVE)
+    standing = models.CharField("冻结之外的状态", max_length=10, choices=Status.choices, default=Status.ACTIVE)
+    is_frozen_manually = models.BooleanField("人工冻结", default=False)
+    is_frozen_by_system = models.BooleanField("系统冻结", default=False)
     status_reason = models.CharField(max_length=200, blank=True)
     valid_from = models.DateField(null=True)
     valid_to = models.DateField(null=True)
@@ -49,14 +63,17 @@ class Node(models.Model):
     posted_fen = models.BigIntegerField(default=0)
     consumed_fen = models.BigIntegerField(default=0)
     earmarked_fen = models.BigIntegerField(default=0)
+    cover_fen = models.BigIntegerField("合格现金缓释", default=0)
     used_fen = models.GeneratedField(
         expression=F("pending_fen")
         + F("earmarked_fen")
-        + Case(When(is_revolving=True, then=F("posted_fen")), default=F("consumed_fen")),
+        + Case(When(is_revolving=True, then=F("posted_fen")), default=F("consumed_fen"))
+        - Case(When(measure="NET", then=F("cover_fen")), default=0),
         output_field=models.BigIntegerField(),
         db_persist=True,
     )
     excess_cause = models.CharField(max_length=20, null=True)
+    closed_through_date = models.DateField("已结月份", null=True)
 
     class Meta:
         constraints: ClassVar = [
@@ -65,7 +82,9 @@ class Node(models.Model):
                 name="used_within_cap_or_excess_recorded",
             ),
             models.CheckConstraint(
-                condition=Q(pending_fen__gte=0, posted_fen__gte=0, consumed_fen__gte=0, earmarked_fen__gte=0),
+                condition=Q(
+                    pending_fen__gte=0, posted_fen__gte=0, consumed_fen__gte=0, earmarked_fen__gte=0, cover_fen__gte=0
+                ),
                 name="limit_counters_not_negative",
             ),
             models.CheckConstraint(
@@ -73,12 +92,21 @@ class Node(models.Model):
                 name="only_group_nodes_are_roots",
             ),
             models.CheckConstraint(condition=Q(cap_fen__isnull=True) | Q(cap_fen__gte=0), name="cap_not_negative"),
+            models.CheckConstraint(
+                condition=Q(is_frozen_manually=False, is_frozen_by_system=False, status=F("standing"))
+                | ((Q(is_frozen_manually=True) | Q(is_frozen_by_system=True)) & Q(status="FROZEN")),
+                name="limit_status_follows_freeze_flags",
+            ),
+            models.CheckConstraint(condition=~Q(standing="FROZEN"), name="limit_standing_is_not_frozen"),
             models.UniqueConstraint(fields=["customer"], condition=Q(kind="CUSTOMER"), name="one_limit_per_customer"),
             models.UniqueConstraint(
                 fields=["customer", "product"], condition=Q(kind="PRODUCT"), name="one_limit_per_customer_product"
             ),
         ]
-        indexes: ClassVar = [models.Index(fields=["parent"])]
+        indexes: ClassVar = [
+            models.Index(fields=["parent"]),
+            models.Index(fields=["valid_to"], condition=Q(kind="FACILITY"), name="limit_leaf_ending"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"
@@ -107,87 +135,30 @@ class CapLine(models.Model):
         return f"{self.node} {self.amount_fen}"
 
 
-class Hold(models.Model):
-    """A reservation on a facility, and what became of it."""
+class Placement(models.Model):
+    """Under which parent a customer's limits hung, in valid time and in recorded time (I12)."""
 
-    class State(models.TextChoices):
-        PENDING = "PENDING", "已预占"
-        POSTED = "POSTED", "已放款"
-        VOIDED = "VOIDED", "已撤销"
-        EXPIRED = "EXPIRED", "已过期"
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
-    facility = models.ForeignKey(Node, models.PROTECT, related_name="holds")
-    amount_fen = models.BigIntegerField()
-    posted_fen = models.BigIntegerField(default=0)
-    balance_fen = models.BigIntegerField(default=0)
-    state = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
-    business_date = models.DateField()
-    expires_at = models.DateTimeField()
-    maker_id = models.BigIntegerField(null=True)
-    created_at = models.DateTimeField()
-    closed_at = models.DateTimeField(null=True)
-
-    class Meta:
-        constraints: ClassVar = [
-            models.CheckConstraint(condition=Q(amount_fen__gt=0), name="hold_positive"),
-            models.CheckConstraint(
-                condition=Q(posted_fen__gte=0) & Q(posted_fen__lte=F("amount_fen")), name="hold_posted_within"
-            ),
-            models.CheckConstraint(
-                condition=Q(balance_fen__gte=0) & Q(balance_fen__lte=F("posted_fen")), name="hold_balance_within"
-            ),
-        ]
-        indexes: ClassVar = [
-            models.Index(fields=["facility", "state"]),
-            models.Index(fields=["expires_at"], condition=Q(state="PENDING"), name="hold_expiring"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.get_state_display()} {self.amount_fen}"
-
-
-class Movement(models.Model):
-    """The journal: one row per node and act, added only. Counters are the sum of these (I1)."""
-
-    seq = models.BigAutoField(primary_key=True)
-    operation = models.CharField(max_length=20)
-    hold = models.ForeignKey(Hold, models.PROTECT, null=True, related_name="movements")
-    node = models.ForeignKey(Node, models.PROTECT, related_name="movements")
-    pending_fen = models.BigIntegerField(default=0)
-    posted_fen = models.BigIntegerField(default=0)
-    consumed_fen = models.BigIntegerField(default=0)
-    earmarked_fen = models.BigIntegerField(default=0)
-    new_cap_fen = models.BigIntegerField(null=True)
-    business_date = models.DateField()
-    recorded_at = models.DateTimeField()
+    node = models.ForeignKey(Node, models.PROTECT, related_name="placements")
+    parent = models.ForeignKey(Node, models.PROTECT, related_name="+")
+    valid = DateRangeField()
+    recorded = DateTimeRangeField()
     cause = models.CharField(max_length=200, blank=True)
-    actor_id = models.BigIntegerField(null=True)
 
     class Meta:
-        ordering: ClassVar = ["seq"]
-        indexes: ClassVar = [models.Index(fields=["node", "business_date", "seq"])]
-
-    def __str__(self) -> str:
-        return f"{self.seq} {self.operation}"
-
-
-class IdempotencyKey(models.Model):
-    """What was answered to one key of one caller, refusals included; the same question gets it again (I10)."""
-
-    caller = models.CharField(max_length=80)
-    key = models.CharField(max_length=120)
-    fingerprint = models.CharField(max_length=64)
-    answer = models.JSONField()
-    recorded_at = models.DateTimeField()
-
-    class Meta:
+        ordering: ClassVar = ["node", "id"]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["caller", "key"], name="idempotency_key_once"),
+            ExclusionConstraint(
+                name="one_parent_per_limit_at_any_instant",
+                expressions=[
+                    ("node", RangeOperators.EQUAL),
+                    ("valid", RangeOperators.OVERLAPS),
+                    ("recorded", RangeOperators.OVERLAPS),
+                ],
+            )
         ]
 
     def __str__(self) -> str:
-        return f"{self.caller} {self.key}"
+        return f"{self.node} under {self.parent}"
 
 
 class Excess(models.Model):
@@ -197,7 +168,7 @@ class Excess(models.Model):
     cause = models.CharField(max_length=20)
     amount_fen = models.BigIntegerField()
     opened_at = models.DateTimeField()
-    owner_id = models.BigIntegerField(null=True)
+    owner_id = models.BigIntegerField("责任人", null=True)
     cure_by_date = models.DateField(null=True)
     closed_at = models.DateTimeField(null=True)
 
