@@ -1,4 +1,4 @@
-"""The list through its pages: saved views, columns, acts on many, rows in place, board, import, pool, handover, notes."""
+"""The list through its pages: saved views, columns, acts on many, rows in place, board, import, pool, handover."""
 
 import io
 
@@ -29,8 +29,8 @@ def classes(db: None) -> dict[str, CustomerClass]:
 def fill(bank: SmallBank, count: int, name: str = "公司") -> list[Customer]:
     return [
         add_prospect(
-            actor=bank.manager_west, name=f"{name}{n:02d}", kind="org", contacts=(ContactInput("phone", f"138{n:08d}"),),
-            customer_class=None, business_date=DAY,
+            actor=bank.manager_west, name=f"{name}{n:02d}", kind="org", customer_class=None, business_date=DAY,
+            contacts=(ContactInput("phone", f"138{n:08d}"),),
         )
         for n in range(count)
     ]  # fmt: skip
@@ -77,9 +77,7 @@ def test_every_order_visits_each_row_once_and_comes_back(small_bank: SmallBank) 
         assert [c.pk for c in back.context["rows"]] == pages[1], order
 
 
-def test_acts_on_selected_rows_and_on_all_that_match(
-    small_bank: SmallBank, classes: dict[str, CustomerClass]
-) -> None:
+def test_acts_on_selected_rows_and_on_all_that_match(small_bank: SmallBank, classes: dict[str, CustomerClass]) -> None:
     customers = fill(small_bank, 30)
     fill(small_bank, 3, name="别的")
     client = sign_in(small_bank.head_west)

@@ -43,6 +43,7 @@ REVIEWED: dict[tuple[str, str], str] = {
     ("parties_duplicatepair", "first_id"): KEEP,
     ("parties_duplicatepair", "second_id"): KEEP,
     ("limits_node", "customer_id"): STOP,
+    ("limits_mitigant", "customer_id"): STOP,
     ("facilities_facility", "customer_id"): STOP,
     ("facilities_deal", "customer_id"): STOP,
     ("groups_membership", "customer_id"): STOP,
