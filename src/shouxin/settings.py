@@ -78,6 +78,7 @@ INSTALLED_APPS = [
     "shouxin.groups",
     "shouxin.limits",
     "shouxin.facilities",
+    "shouxin.engagement",
     "shouxin.monitoring",
     "shouxin.reporting",
     "shouxin.web",
