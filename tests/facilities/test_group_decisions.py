@@ -55,7 +55,7 @@ def single_customer(bank: DemoBank, name: str = "诚信五金有限公司") -> C
     return customer
 
 
-# --- a share transfer makes version 2 ---------------------------------------------------------------------------------
+# --- a share transfer makes version 2 --------------------------------------------------------------------------------
 
 
 def sell_d_to_a_stranger() -> None:

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 
 from shouxin.bank.models import Staff
+from shouxin.engagement.models import Activity, Contact
 from shouxin.intake.evidence_files import EvidenceError
 from shouxin.intake.list_files import open_list, read_day
 from shouxin.parties.models import ClassScheme, ContactPoint, Customer, CustomerClass, FormerName
@@ -15,6 +17,7 @@ from shouxin.parties.selectors import search_filter
 from shouxin.parties.services import add_prospect, set_next_step
 from shouxin.reporting import import_jobs
 from shouxin.reporting.import_jobs import ImportRefusedError, import_now, stage_file
+from shouxin.reporting.import_relations import import_relations
 from shouxin.reporting.models import ImportEffect, ImportJob, ImportRow
 from shouxin.reporting.tasks import run_import
 from tests.conftest import DAY, SmallBank
@@ -153,9 +156,9 @@ def test_undo_takes_back_what_nobody_touched_and_restores_what_was_changed(
     small_bank: SmallBank, tmp_path: Path
 ) -> None:
     bring(tmp_path, small_bank, HEAD + ROWS)
-    text = (
-        HEAD
-        + "明远新名,91330100MA2DEM04XC,13811111111,,B 类,签约,2025-08-01\n建军钢构,,,,A 类,,\n新甲,,13700000001,,,,\n新乙,,13700000002,,,,\n"
+    text = HEAD + (
+        "明远新名,91330100MA2DEM04XC,13811111111,,B 类,签约,2025-08-01\n建军钢构,,,,A 类,,\n"
+        "新甲,,13700000001,,,,\n新乙,,13700000002,,,,\n"
     )
     job = bring(tmp_path, small_bank, text)
     assert counts(job) == (2, 2, 0, 0)
@@ -222,13 +225,16 @@ def test_an_owner_and_a_class_that_are_not_there_are_named(small_bank: SmallBank
     assert [(e.line, e.column) for e in caught.value.errors] == [(2, "客户经理"), (3, "类别")]
 
 
-# --- files that nobody should send -------------------------------------------------------------------------------------
+# --- files that nobody should send -----------------------------------------------------------------------------------
+
+
+def _read_all(path: Path) -> None:
+    list(open_list(path).rows())
 
 
 def refusal(path: Path) -> str:
     with pytest.raises(EvidenceError) as caught:
-        source = open_list(path)
-        list(source.rows())
+        _read_all(path)
     return caught.value.errors[0].code
 
 
@@ -295,3 +301,43 @@ def test_a_workbook_with_numbers_and_dates_as_they_come(small_bank: SmallBank, t
 )
 def test_a_day_is_read_however_it_is_written(text: str) -> None:
     assert read_day(text) == dt.date(2025, 6, 1)
+
+
+# --- contacts and follow-ups ---------------------------------------------------------------------------------------
+
+
+def relations(tmp_path: Path, bank: SmallBank, table: str, text: str, **options: bool) -> tuple[int, int, int]:
+    outcome = import_relations(
+        table=table, path=write(tmp_path, text), actor=bank.manager_west, business_date=DAY, **options
+    )
+    assert outcome.created + outcome.skipped + outcome.failed == outcome.read
+    return outcome.created, outcome.skipped, outcome.failed
+
+
+def test_follow_ups_keep_their_author_and_time_and_are_found(small_bank: SmallBank, tmp_path: Path) -> None:
+    bring(tmp_path, small_bank, HEAD + ROWS)
+    text = (
+        "客户名称,方式,时间,跟进人,内容\n明远贸易,拜访,2024-05-06 10:30:00,manager-west,谈扩建冷库\n"
+        "建军钢构,电话,2024/5/7,老王,报价\n"
+    )
+    assert relations(tmp_path, small_bank, "follow_ups", text) == (2, 0, 0)
+    assert relations(tmp_path, small_bank, "follow_ups", text) == (0, 2, 0)
+    first, second = Activity.objects.order_by("happened_at")
+    assert (first.author, first.author_name, first.is_imported) == (small_bank.manager_west, "manager-west", True)
+    assert (second.author, second.author_name) == (None, "老王")
+    assert timezone.localtime(first.happened_at).isoformat() == "2024-05-06T10:30:00+08:00"
+    assert Customer.objects.get(search_filter("冷库")).last_contact_date == dt.date(2024, 5, 6)
+
+
+def test_a_wrong_relation_is_named_and_nothing_is_written(small_bank: SmallBank, tmp_path: Path) -> None:
+    bring(tmp_path, small_bank, HEAD + ROWS)
+    text = (
+        "客户,姓名,角色,层级\n明远贸易,张三,财务总监,老板\n没有的,李四,,\n"
+        "建军钢构,王五,算命先生,\n亮剑运输,赵六,,总统\n"
+    )
+    with pytest.raises(EvidenceError) as caught:
+        relations(tmp_path, small_bank, "contacts", text)
+    assert [e.line for e in caught.value.errors] == [3, 4, 5]
+    assert not Contact.objects.exists()
+    assert relations(tmp_path, small_bank, "contacts", text, skips_bad_rows=True) == (1, 0, 3)
+    assert Contact.objects.get().role.name == "财务总监"  # type: ignore[union-attr]

@@ -7,6 +7,7 @@ import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 from django.db import connection
 
@@ -36,7 +37,10 @@ WORDS = (
     "鹏飞", "瑞丰", "永康", "金源", "恒泰", "安信", "中天", "东方", "和顺", "嘉禾", "明德", "同兴", "文博", "宏远",
     "德昌", "华美", "盛世", "泰和", "天成", "万通", "国瑞", "宝利", "新雅", "百川", "正大", "润泽", "启明", "星河",
 )  # fmt: skip
-CHARACTERS = "安邦昌达德鼎丰福冠广海汉浩恒宏华辉惠吉佳嘉建金锦晶景凯康乐利联隆茂美明铭鹏启庆荣瑞润升圣盛泰腾天通万旺文祥新信星兴旭雅洋益永优宇裕源远跃云泽展兆真正智中众卓"
+CHARACTERS = (
+    "安邦昌达德鼎丰福冠广海汉浩恒宏华辉惠吉佳嘉建金锦晶景凯康乐利联隆茂美明铭鹏启庆荣瑞润升圣盛泰腾天通万"
+    "旺文祥新信星兴旭雅洋益永优宇裕源远跃云泽展兆真正智中众卓"
+)
 TRADES = (
     "纺织",
     "建材",
@@ -187,12 +191,12 @@ def load(count: int) -> None:
             cursor.execute(definition)
         cursor.execute("RESET session_replication_role")
         for table in ("party", "customer"):
-            cursor.execute(f"SELECT setval('parties_{table}_id_seq', %s)", [count])  # noqa: S608 - two fixed names
+            cursor.execute(f"SELECT setval('parties_{table}_id_seq', %s)", [count])
         cursor.execute("RESET shouxin.list_columns")
         cursor.execute("RESET maintenance_work_mem")
         cursor.execute("VACUUM (ANALYZE) parties_customer, parties_party, parties_ownership, parties_contactpoint,"
                        " parties_classification")  # fmt: skip
 
 
-def _copy(cursor: object, target: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    return cursor.copy(f"COPY {target} FROM STDIN")  # type: ignore[attr-defined]
+def _copy(cursor: Any, target: str) -> Any:
+    return cursor.copy(f"COPY {target} FROM STDIN")

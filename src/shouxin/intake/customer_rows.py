@@ -112,8 +112,7 @@ def row_reader(places: Mapping[str, int], width: int) -> Callable[[list[str]], L
             raise RowRefusedError("", f"有 {len(cells)} 列，表头有 {width} 列")
         (name, kind, number, uscc, identity, phone, email, address, postcode, contact, class_name, owner, step,
          step_day, contact_day, industry, short_name, former, note) = [
-            "" if place < 0 else cell.strip() if (cell := cells[place]).isprintable() else _CONTROL.sub(" ", cell).strip()
-            for place in order
+            "" if p < 0 else c.strip() if (c := cells[p]).isprintable() else _CONTROL.sub(" ", c).strip() for p in order
         ]  # fmt: skip
         if not name:
             raise RowRefusedError("name", "不能为空")

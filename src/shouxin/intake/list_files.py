@@ -1,4 +1,4 @@
-"""Read a list that somebody keeps in a spreadsheet: row by row, whatever its size, and say at once what is wrong with it.
+"""Read a list that somebody keeps in a spreadsheet: row by row, whatever its size, and say what is wrong with it.
 
 ``.csv`` in UTF-8 or GB18030 (found and named), ``.xlsx`` and ``.xls``. A file that would fill the memory is refused
 before it is read: one endless line, a packed workbook that unfolds to gigabytes. Nothing here knows the database.
@@ -207,7 +207,7 @@ def _cell_text(cell: Any) -> str:
     return "" if cell is None else str(cell)
 
 
-# --- cells that spreadsheets change ------------------------------------------------------------------------------------
+# --- cells that spreadsheets change ----------------------------------------------------------------------------------
 
 _DATE = re.compile(
     r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?(?:[ T]\d{1,2}:\d{2}(?::\d{2})?(?:\.\d+)?)?"

@@ -1,7 +1,7 @@
 """移交 (CM-05): nobody leaves while they still hold something; customers pass on in guarded steps, all at once.
 
-草拟 → 审核 → 分配 → 共同拜访 → 监交 → 完成. The reviewer is another person than who drafted, the supervisor neither gives
-nor receives. What has changed since the supervision makes the completion fail with the names, and nothing moves.
+草拟 → 审核 → 分配 → 共同拜访 → 监交 → 完成. The reviewer is another person than who drafted, the supervisor neither
+gives nor receives. What has changed since the supervision makes the completion fail with the names, and nothing moves.
 """
 
 import datetime as dt
@@ -20,6 +20,8 @@ from shouxin.policy import load_book
 
 DutySource = Callable[[int], list["Duty"]]
 _duty_sources: list[DutySource] = []
+Mover = Callable[[Collection[int], int, int], None]
+_movers: list[Mover] = []
 State = Handover.State
 
 
@@ -54,6 +56,12 @@ def register_duty_source(source: DutySource) -> None:
     """Add a reader of what a person holds in another room; called once when that room starts."""
     if source not in _duty_sources:
         _duty_sources.append(source)
+
+
+def register_mover(mover: Mover) -> None:
+    """Add what moves other rooms' open matters: customers, from whom, to whom; called inside the transaction."""
+    if mover not in _movers:
+        _movers.append(mover)
 
 
 def duties_of(staff: Staff) -> list[Duty]:
@@ -215,6 +223,8 @@ def complete(*, actor: Staff, handover: Handover, business_date: dt.date) -> Han
     for to_staff in {item.to_staff for item in items if item.to_staff}:
         ids = [item.customer_id for item in items if item.to_staff == to_staff]
         replace_main_owner(ids, to_staff=to_staff, day=business_date, origin=Ownership.Origin.HANDED_OVER)
+        for move in _movers:
+            move(ids, handover.from_staff_id, to_staff.pk)
     _let_look_on(handover, items, business_date)
     handover.state, handover.done_date = State.DONE, business_date
     handover.save(update_fields=["state", "done_date", "view_ends_date", "watch_until_date"])
@@ -260,7 +270,7 @@ def cancel(*, actor: Staff, handover: Handover, reason: str, business_date: dt.d
     _note(actor, handover, f"撤销移交：{reason}", business_date)
 
 
-# --- reading -----------------------------------------------------------------------------------------------------------
+# --- reading ---------------------------------------------------------------------------------------------------------
 
 
 def watched_customers(*, day: dt.date) -> QuerySet[HandoverItem]:

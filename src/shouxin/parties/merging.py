@@ -31,16 +31,22 @@ REVIEWED: dict[tuple[str, str], str] = {
     ("parties_ownership", "customer_id"): MOVE,
     ("parties_customer", "referred_by_id"): MOVE,
     ("parties_customer", "merged_into_id"): MOVE,
+    ("engagement_contact", "customer_id"): MOVE,
+    ("engagement_specialdate", "customer_id"): MOVE,
+    ("engagement_activity", "customer_id"): MOVE,
+    ("engagement_appointment", "customer_id"): MOVE,
+    ("engagement_channelconsent", "customer_id"): MOVE,
+    ("engagement_suspectedlink", "customer_id"): MOVE,
     ("parties_handoveritem", "customer_id"): STOP,
     ("parties_customermerge", "kept_id"): KEEP,
     ("parties_customermerge", "merged_id"): KEEP,
     ("parties_duplicatepair", "first_id"): KEEP,
     ("parties_duplicatepair", "second_id"): KEEP,
     ("limits_node", "customer_id"): STOP,
+    ("limits_mitigant", "customer_id"): STOP,
     ("facilities_facility", "customer_id"): STOP,
     ("facilities_deal", "customer_id"): STOP,
     ("groups_membership", "customer_id"): STOP,
-    ("groups_groupchange", "customer_id"): STOP,
 }
 
 

@@ -1,7 +1,9 @@
 """Read parties and customers, always through one person's data scope."""
 
 import datetime as dt
+from dataclasses import dataclass
 
+from django.db import connection
 from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
 from shouxin.bank.scope import DataScope, Reach
@@ -113,3 +115,26 @@ def find_similar(*, name: str, phone: str, limit: int = 5) -> list[Customer]:
         same |= Q(Exists(ContactPoint.objects.filter(customer=OuterRef("pk"), digits=digits)))
     found = Customer.objects.filter(same, merged_into__isnull=True)
     return list(found.select_related("party", "unit", "main_owner__unit")[:limit])
+
+
+@dataclass(frozen=True, slots=True)
+class Referral:
+    """One customer of a referral tree with how deep it stands; the root is 0."""
+
+    customer: Customer
+    depth: int
+
+
+def referral_tree(customer: Customer, *, scope: DataScope) -> list[Referral]:
+    """Who was referred by whom from one customer down, parents before children, inside one's view (NC-01)."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "WITH RECURSIVE tree AS (SELECT id, 0 AS depth, ARRAY[id] AS way FROM parties_customer WHERE id = %s"
+            " UNION ALL SELECT c.id, t.depth + 1, t.way || c.id FROM parties_customer c JOIN tree t"
+            " ON c.referred_by_id = t.id WHERE NOT c.id = ANY(t.way) AND t.depth < 20)"
+            " SELECT id, depth FROM tree ORDER BY way",
+            [customer.pk],
+        )
+        rows = cursor.fetchall()
+    seen = visible_customers(scope).select_related("party").in_bulk([pk for pk, _ in rows])
+    return [Referral(seen[pk], depth) for pk, depth in rows if pk in seen]

@@ -47,7 +47,7 @@ def scenario(file: Path, as_json: bool) -> None:
 
 
 @click.command("import")
-@click.argument("table", type=click.Choice(["customers", *TABLES]))
+@click.argument("table", type=click.Choice(["customers", "contacts", "follow_ups", *TABLES]))
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
 @click.option("--as", "username", help="Staff number of who imports; new customers go on this person's list.")
 @click.option("--mapping", type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -167,9 +167,16 @@ def _import(table: str, file: Path, username: str | None, *, dry_run: bool, skip
     from shouxin.bank.selectors import get_business_date
     from shouxin.intake.evidence_files import EvidenceError
     from shouxin.reporting import imports
+    from shouxin.reporting.import_relations import import_relations
 
     actor = _actor(username)
     try:
+        if table in {"contacts", "follow_ups"}:
+            outcome = import_relations(
+                table=table, path=file, actor=actor, business_date=get_business_date(),
+                skips_bad_rows=skips_bad_rows, is_dry_run=dry_run,
+            )  # fmt: skip
+            return _counts(file, outcome)
         raw = imports.read_file(table, file)
         click.echo(f"{len(raw.rows):,} rows read ({raw.encoding})", err=True)
         outcome = imports.import_table(
@@ -182,6 +189,10 @@ def _import(table: str, file: Path, username: str | None, *, dry_run: bool, skip
         )
     except EvidenceError as error:
         _refuse_with_errors(file, error)
+    return _counts(file, outcome)
+
+
+def _counts(file: Path, outcome: Any) -> dict[str, int]:
     if outcome.errors:
         _write_errors(file, list(outcome.errors))
     return {

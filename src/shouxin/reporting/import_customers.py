@@ -1,4 +1,4 @@
-"""Customers of a list file into the bank, thousands of rows by one statement: the same checks and search keys as by hand.
+"""Customers of a list file into the bank, thousands of rows by one statement, with the same checks as by hand.
 
 A row is known by its customer number, credit code or identity number, an organisation also by its very name, a person
 without a number by name and telephone together. What is blank never overwrites.
@@ -13,6 +13,7 @@ from typing import Any
 from django.db import connection
 
 from shouxin.bank.models import Staff
+from shouxin.bank.scope import DataScope, Reach
 from shouxin.domain.identifiers import phone_digits
 from shouxin.domain.search_text import SearchFields, pinyin_of, search_vector
 from shouxin.intake.customer_rows import ListRow
@@ -20,7 +21,6 @@ from shouxin.parties.models import ContactPoint, Customer, CustomerClass, Former
 from shouxin.parties.search_index import index_customers
 from shouxin.parties.selectors import visible_customers
 from shouxin.parties.services import search_keys
-from shouxin.bank.scope import DataScope, Reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +140,15 @@ class CustomerImport:
         }
         parties = Party.objects.in_bulk([c.party_id for c in customers.values()])
         points: defaultdict[int, set[tuple[str, str]]] = defaultdict(set)
-        for customer, kind, value in ContactPoint.objects.filter(customer__in=customers).values_list(
+        for owner, kind, value in ContactPoint.objects.filter(customer__in=customers).values_list(
             "customer", "kind", "value"
         ):
-            points[customer].add((kind, value))
+            points[owner].add((kind, value))
         effects, new_points, renamed = [], [], []
         classes: list[tuple[int, CustomerClass]] = []
         for checked in rows:
-            customer = customers[checked.target_id]  # type: ignore[index]
+            assert checked.target_id is not None  # noqa: S101 - an update has its target
+            customer = customers[checked.target_id]
             party, row = parties[customer.party_id], checked.row
             before = _set_changed(customer, party, row)
             added = [p for p in _contact_points(row) if (p[0], p[1]) not in points[customer.pk]]
@@ -188,7 +189,8 @@ class CustomerImport:
                 "UPDATE parties_party p SET name = n.name, pinyin = n.pinyin, pinyin_initials = n.initials,"
                 " short_name = n.short, industry = n.industry FROM unnest(%s::bigint[], %s::text[], %s::text[],"
                 " %s::text[], %s::text[], %s::text[]) AS n(id, name, pinyin, initials, short, industry)"
-                " WHERE p.id = n.id AND (p.name, p.short_name, p.industry) IS DISTINCT FROM (n.name, n.short, n.industry)",
+                " WHERE p.id = n.id"
+                " AND (p.name, p.short_name, p.industry) IS DISTINCT FROM (n.name, n.short, n.industry)",
                 [[p.pk for p in changed], [p.name for p in changed], [p.pinyin for p in changed],
                  [p.pinyin_initials for p in changed], [p.short_name for p in changed], [p.industry for p in changed]],
             )  # fmt: skip
@@ -212,11 +214,11 @@ class CustomerImport:
         index_customers(c.pk for c in touched)
 
 
-# --- what is there already ---------------------------------------------------------------------------------------------
+# --- what is there already -------------------------------------------------------------------------------------------
 
 
 def _keys(row: ListRow) -> list[int]:
-    """The keys by which a row is the same as another of the file, as small numbers: a million of them stay in memory."""
+    """The keys by which a row is the same as another of the file, as small numbers that stay in memory."""
     if row.number or row.uscc or row.identity_number:
         parts = (("n", row.number), ("u", row.uscc), ("i", row.identity_number))
         return [hash(part) for part in parts if part[1]]
@@ -224,7 +226,7 @@ def _keys(row: ListRow) -> list[int]:
 
 
 _LOOK_UP = {
-    column: "SELECT v, c.id FROM unnest(%s::text[]) AS v "
+    column: "SELECT v, c.id FROM unnest(%s::text[]) AS v "  # noqa: S608 - three fixed conditions
     f"JOIN parties_party p ON {condition} JOIN parties_customer c ON c.party_id = p.id"
     " WHERE c.merged_into_id IS NULL ORDER BY c.id DESC"
     for column, condition in {
@@ -353,12 +355,15 @@ def _set_changed(customer: Customer, party: Party, row: ListRow) -> dict[str, An
     return before
 
 
-# --- COPY --------------------------------------------------------------------------------------------------------------
+# --- COPY ------------------------------------------------------------------------------------------------------------
 
-_PARTY = "parties_party (id, kind, name, short_name, pinyin, pinyin_initials, uscc, legal_form, nature, industry, sex, identity_number, birth_date)"
+_PARTY = (
+    "parties_party (id, kind, name, short_name, pinyin, pinyin_initials, uscc, legal_form, nature, industry, sex,"
+    " identity_number, birth_date)"
+)
 _CUSTOMER = (
-    "parties_customer (id, party_id, number, stage, org_type, unit_id, next_step, next_step_date, last_contact_date, note,"
-    " is_locked, main_owner_id, main_class_id, is_valid, search, created_at, updated_at)"
+    "parties_customer (id, party_id, number, stage, org_type, unit_id, next_step, next_step_date, last_contact_date,"
+    " note, is_locked, main_owner_id, main_class_id, is_valid, search, created_at, updated_at)"
 )
 _OWNER = "parties_ownership (customer_id, staff_id, kind, valid_from, origin)"
 _CLASS = "parties_classification (customer_id, scheme_id, customer_class_id, valid_from)"
@@ -381,8 +386,9 @@ class _Copies:
         if is_new_party:
             pinyin, initials = pinyin_of(row.name)
             self._lines[_PARTY].append(
-                f"{party_id}\t{row.kind}\t{name}\t{_text(row.short_name)}\t{pinyin}\t{initials}\t{row.uscc or _NULL}\t\t\t"
-                f"{_text(row.industry)}\t\t{row.identity_number or _NULL}\t{row.birth_date or _NULL}\n"
+                f"{party_id}\t{row.kind}\t{name}\t{_text(row.short_name)}\t{pinyin}\t{initials}\t"
+                f"{row.uscc or _NULL}\t\t\t{_text(row.industry)}\t\t{row.identity_number or _NULL}\t"
+                f"{row.birth_date or _NULL}\n"
             )
         number = row.number or f"KH{party_id:08d}"
         points = _contact_points(row)
@@ -422,7 +428,7 @@ def _text(value: str) -> str:
     return value.replace("\\", "\\\\") if "\\" in value else value
 
 
-# --- undo --------------------------------------------------------------------------------------------------------------
+# --- undo ------------------------------------------------------------------------------------------------------------
 
 
 def undo_created(effects: Sequence[Any]) -> tuple[set[int], set[int]]:
@@ -492,8 +498,8 @@ def _referenced(table: str, ids: list[int], *, own: set[str]) -> set[int]:
             if referring in own or (table == "parties_party" and referring == "parties_customer"):
                 continue
             cursor.execute(
-                f'SELECT DISTINCT "{column}" FROM "{referring}" WHERE "{column}" = ANY(%s)',
-                [ids],  # noqa: S608
+                f'SELECT DISTINCT "{column}" FROM "{referring}" WHERE "{column}" = ANY(%s)',  # noqa: S608 - catalogue names
+                [ids],
             )
             found |= {row[0] for row in cursor.fetchall()}
     return found

@@ -11,9 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-
 from django.db import IntegrityError, connection, transaction
-
 from django.utils import timezone
 
 from shouxin.audit import services as audit
@@ -375,7 +373,7 @@ def _undo_part(part: list[ImportEffect], day: dt.date) -> None:
         try:
             with transaction.atomic():
                 effect.undo_state = "reversed" if undo_updated(effect, day) else "kept"
-        except Exception:  # noqa: BLE001 - one row's trouble is counted and named, the others go on
+        except Exception:
             effect.undo_state = "failed"
     ImportEffect.objects.bulk_update(part, ["undo_state"], batch_size=2_000)
 

@@ -41,7 +41,9 @@ def customer_rows(
     customers: QuerySet[Customer], *, as_of: dt.date, columns: Collection[str] | None = None
 ) -> QuerySet[Customer]:
     """A list row with class, owner, telephone, group, limit and use; a constant number of queries for a page."""
-    rows = with_list_columns(customers).select_related("party", "unit", "main_class", "main_owner")
+    rows = with_list_columns(customers)
+    if columns is not None and "pool" in columns:
+        rows = rows.select_related("main_class")
     if columns is None or {"limit", "used"} & set(columns):
         node = Node.objects.filter(customer=OuterRef("pk"), kind=Node.Kind.CUSTOMER)
         rows = rows.annotate(

@@ -11,6 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from shouxin.bank.models import RoleAssignment, Staff
@@ -34,6 +35,12 @@ class Visit:
     scope: DataScope
     business_date: dt.date
     as_of: dt.date
+
+    @property
+    def now(self) -> dt.datetime:
+        """This hour of the business day: where the day stands still, so do the clocks of silence and pace."""
+        clock = timezone.localtime()
+        return dt.datetime.combine(self.business_date, clock.time(), tzinfo=clock.tzinfo)
 
     @property
     def is_past(self) -> bool:

@@ -79,7 +79,8 @@ def _sections(path: str, roles: frozenset[str], *, waiting: int, tasks: int, ste
             "title": _("授信"),
             "items": [
                 item("case_list", _("授信案件"), "briefcase"),
-                item("line_list", _("额度"), "scale"),
+                item("line_list", _("授信额度"), "scale"),
+                item("limit_list", _("额度台账"), "list-tree"),
                 item("drawing_list", _("额度使用"), "credit-card"),
                 item("exposure_list", _("大额与关联"), "report-analytics"),
             ],

@@ -12,7 +12,6 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from shouxin.audit import selectors as audit
 from shouxin.facilities import selectors as facilities
 from shouxin.groups.selectors import find_group_of, open_candidates_with
 from shouxin.limits.models import Node
@@ -25,6 +24,7 @@ from shouxin.parties.selectors import (
     classification_on,
     find_similar,
     list_classes,
+    referral_tree,
     visible_customers,
     with_list_columns,
 )
@@ -44,7 +44,7 @@ from shouxin.reporting.exports import customer_csv, customer_xlsx
 from shouxin.reporting.selectors import customer_rows
 from shouxin.web.access import Role, Visit, page
 from shouxin.web.forms import ClassForm, ContactForm, NextStepForm, ProspectForm, RowForm
-from shouxin.web.templatetags.shouxin_format import moment
+from shouxin.web.views.engagement import relationship_context
 
 
 def filters_of(request: HttpRequest, visit: Visit) -> Filters:
@@ -400,10 +400,8 @@ def show(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
             "classes": classification_on(customer, as_of=visit.as_of),
             "owners": customer.ownerships.filter(valid_to__isnull=True).select_related("staff__unit"),
             "contacts": customer.contact_points.all(),
-            "events": [
-                {"title": entry.summary, "line": f"{entry.actor_name} · {moment(entry.recorded_at)}"}
-                for entry in audit.list_entries(subject=("customer", customer.pk), limit=30)
-            ],
+            "referrals": referral_tree(customer, scope=visit.scope),
+            **relationship_context(customer, visit, kind=request.GET.get("event", "")),
             "contact_form": ContactForm(),
             "class_form": ClassForm(),
             "step_form": NextStepForm(

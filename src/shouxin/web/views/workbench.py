@@ -18,6 +18,7 @@ from shouxin.reporting import selectors
 from shouxin.web.access import Role, Visit, page
 from shouxin.web.charts import group_share_chart
 from shouxin.web.templatetags.shouxin_format import moment
+from shouxin.web.views.engagement import workbench_blocks
 
 
 @page()
@@ -56,6 +57,7 @@ def show(request: HttpRequest, visit: Visit) -> HttpResponse:
             ],
             "exposure_text": format_wan(totals.exposure_fen),
             "actions": [{"label": _("打印"), "print": True}],
+            **workbench_blocks(visit),
         },
     )
 
