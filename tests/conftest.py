@@ -37,11 +37,14 @@ class SmallBank:
     identification_officer: Staff
     second_identification_officer: Staff
     administrator: Staff
+    second_manager_west: Staff
+    operator: Staff
 
 
 @pytest.fixture
 def small_bank(db: None) -> SmallBank:
     """A bank with its people on 2025-06-30; passwords are not needed and so not hashed."""
+    from shouxin.approvals.default_authority import create_default_authorities
     from shouxin.bank.models import CapitalFigure, Institution
     from shouxin.bank.services import create_unit
 
@@ -50,6 +53,8 @@ def small_bank(db: None) -> SmallBank:
     east = create_unit(code="E", name="城东支行", kind="branch", parent=head_office)
     west = create_unit(code="W", name="城西支行", kind="branch", parent=head_office)
     role = RoleAssignment.Role
+
+    create_default_authorities()
 
     def person(username: str, unit: OrgUnit, *roles: str) -> Staff:
         staff = Staff.objects.create(username=username, name=username, unit=unit, joined_date=SINCE)
@@ -72,6 +77,8 @@ def small_bank(db: None) -> SmallBank:
         identification_officer=person("identifier", head_office, role.IDENTIFICATION_OFFICER),
         second_identification_officer=person("identifier-2", head_office, role.IDENTIFICATION_OFFICER),
         administrator=person("administrator", head_office, role.ADMINISTRATOR),
+        second_manager_west=person("manager-west-2", west, role.CUSTOMER_MANAGER),
+        operator=person("operator", head_office, role.OPERATIONS),
     )
 
 

@@ -67,15 +67,19 @@ INSTALLED_APPS = [
     "django_htmx",
     "axes",
     "csp",
+    "ninja",
     "procrastinate.contrib.django",
     "shouxin.jobs",
     "shouxin.audit",
     "shouxin.bank",
+    "shouxin.rulebook",
+    "shouxin.approvals",
     "shouxin.parties",
     "shouxin.groups",
     "shouxin.limits",
     "shouxin.facilities",
     "shouxin.engagement",
+    "shouxin.monitoring",
     "shouxin.reporting",
     "shouxin.web",
 ]
@@ -114,6 +118,11 @@ TEMPLATES = [
         },
     }
 ]
+
+# How reservations that stand alone reach the ledger: at once by the function on one group, and from how many waiting
+# on they are written in batches.
+SHOUXIN_RESERVE_AT_ONCE = int(os.environ.get("SHOUXIN_RESERVE_AT_ONCE", "2"))
+SHOUXIN_BATCH_FROM = int(os.environ.get("SHOUXIN_BATCH_FROM", "8"))
 
 # Background jobs live in tasks.py of each room.
 PROCRASTINATE_WORKER_DEFAULTS = {"update_heartbeat_interval": 30.0}

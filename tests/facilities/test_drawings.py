@@ -5,6 +5,7 @@ import datetime as dt
 import pytest
 from django.db import IntegrityError, transaction
 
+from shouxin.approvals.services import CaseError
 from shouxin.audit.models import Entry
 from shouxin.bank.models import ExchangeRate
 from shouxin.domain.money import Money
@@ -61,7 +62,7 @@ def test_a_member_without_a_sub_limit_cannot_draw(demo_bank: DemoBank) -> None:
     assert codes(drawing) == [("MEMBER_WITHOUT_SUB_LIMIT", "BR-12")]
 
 
-@pytest.mark.clause("UC-04")
+@pytest.mark.clause("UC-04", "JS-06", "HA-05", "BR-07")
 def test_the_group_line_binds_when_the_member_still_has_room(demo_bank: DemoBank) -> None:
     """A member with 200 free cannot draw 50 when the group has 40 left."""
     Node.objects.filter(group=demo_bank.group).update(cap_fen=6_520 * WAN)
@@ -123,7 +124,11 @@ def test_release_needs_a_second_person_and_makes_the_deal(demo_bank: DemoBank) -
     drawing = demo_bank.draw("D", "200", by="hewei")
     with pytest.raises(NotAllowedError, match="四眼"):
         release_drawing(actor=demo_bank.staff("hewei"), drawing=drawing, business_date=DAY)
-    deal = release_drawing(actor=demo_bank.staff("wanghy"), drawing=drawing, business_date=DAY)
+    with pytest.raises(CaseError, match=r"CB\+4"):
+        release_drawing(actor=demo_bank.staff("wanghy"), drawing=drawing, business_date=DAY)
+    deal = release_drawing(
+        actor=demo_bank.staff("wanghy"), drawing=drawing, business_date=DAY, minutes_number="贷审 1 号"
+    )
     assert deal.amount_fen == 200 * WAN
     assert Hold.objects.get(pk=drawing.hold_id).state == Hold.State.POSTED
     assert demo_bank.group.limit_node.used_fen == 6_680 * WAN

@@ -50,7 +50,7 @@ def test_fifteen_percent_of_year_end_capital(demo_bank: DemoBank, wan: str, refu
         assert "银团" in findings[0].remedy
 
 
-@pytest.mark.clause("HA-06")
+@pytest.mark.clause("HA-06", "A-08")
 @pytest.mark.parametrize(("percent", "is_refused"), [("15.00", False), ("15.01", True)])
 def test_the_total_is_held_against_the_percentage(small_bank: SmallBank, percent: str, is_refused: bool) -> None:
     """15.00 % is allowed, 15.01 % is refused."""
@@ -58,6 +58,7 @@ def test_the_total_is_held_against_the_percentage(small_bank: SmallBank, percent
     assert bool([f for f in judge_group_total(amount_fen=amount, as_of=DAY) if f.is_refusal]) is is_refused
 
 
+@pytest.mark.clause("A-04")
 def test_the_quarter_end_view_warns_beside_the_limit(demo_bank: DemoBank) -> None:
     """X05: 7,400 is 14.80 % of year-end capital and allowed, but 15.417 % of the quarter-end figure."""
     assert found(demo_bank, "7400", "refuse") == []
@@ -74,7 +75,7 @@ def test_the_indicator_alerts_at_the_warn_line(small_bank: SmallBank) -> None:
     assert judge_group_total(amount_fen=6_480 * WAN - 1, as_of=DAY) == []
 
 
-@pytest.mark.clause("JS-13")
+@pytest.mark.clause("JS-13", "A-07")
 @pytest.mark.parametrize(("wan", "needs"), [("6600.00", False), ("6600.01", True), ("7000", True)])
 def test_above_the_threshold_the_meeting_comes_first(demo_bank: DemoBank, wan: str, needs: bool) -> None:
     """X03, X04: 6,600.00 needs no meeting; 6,600.01 without minutes is refused and with them passes."""

@@ -109,6 +109,7 @@ def test_the_way_from_sign_in_to_a_released_drawing(
 
     sign_in(page, live_server, "hewei")
     page.goto(address)
+    page.fill("#minutes_number", "贷审 1 号")
     page.get_by_role("button", name="放款").click()
     page.wait_for_load_state()
     assert Drawing.objects.get(state="posted").released_by == Staff.objects.get(username="hewei")

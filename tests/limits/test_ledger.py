@@ -175,3 +175,21 @@ def test_joining_a_group_moves_exactly_what_is_outstanding(chain: Chain) -> None
     assert used(group) == 350
     assert used(chain.group) == 0
     assert Excess.objects.get(closed_at=None, node=group).cause == "MEMBERSHIP"
+
+
+@pytest.mark.clause("UC-04", "BR-07", "JS-06", "HA-05")
+def test_a_member_with_room_of_its_own_is_stopped_by_the_group(chain: Chain) -> None:
+    """The member has 100 free, the group 40: 40 are taken, 50 are refused by the group, centrally."""
+    limits.set_cap(
+        node=chain.customer, amount_fen=100, valid_from=DAY, valid_to=YEAR_END, approval="批", basis={},
+        business_date=DAY, actor_id=None,
+    )  # fmt: skip
+    limits.set_cap(
+        node=chain.group, amount_fen=40, valid_from=DAY, valid_to=YEAR_END, approval="批", basis={},
+        business_date=DAY, actor_id=None,
+    )  # fmt: skip
+    answer = reserve(chain, 50)
+    assert [(refusal.node.kind, refusal.code) for refusal in answer.refusals] == [("GROUP", "LIMIT_EXCEEDED")]
+    assert answer.binding is not None
+    assert (answer.binding.kind, answer.binding.available_fen) == ("GROUP", 40)
+    assert reserve(chain, 40).is_accepted

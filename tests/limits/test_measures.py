@@ -152,7 +152,7 @@ def test_a_repaid_foreign_loan_returns_exactly_to_zero(chain: Chain, rates: Rate
 
 def test_a_pending_foreign_reservation_is_revalued_too(chain: Chain, rates: RateSet) -> None:
     answer = ask(chain, 10, currency="USD")
-    measures.add_rate_set(business_date=DAY, rates={"USD": Decimal("8")}, source="更正")
+    measures.add_rate_set(business_date=DAY, rates={"USD": Decimal(8)}, source="更正")
     assert answer.hold_id is not None
     measures.revalue(hold_id=answer.hold_id, business_date=DAY)
     limits.void(hold_id=answer.hold_id, business_date=DAY, reason="", actor_id=None)

@@ -66,6 +66,35 @@ def test_foreign_currency_counts_at_the_rate_of_the_day(db: None, document: dict
     assert exposure["B"] == 2072
 
 
+def test_a_bank_of_another_shape_is_read_too(db: None, document: dict[str, Any]) -> None:
+    """Own dates, another column name, an outside guarantor, a quarter-end that is the year-end."""
+    document["institution"]["net_capital_quarter_end"] = dict(document["institution"]["net_capital_year_end"])
+    document["deal_columns"] = [
+        "customer",
+        "branch",
+        "product",
+        "amount",
+        "margin",
+        "own_cd",
+        "drawn",
+        "date",
+        "maturity",
+    ]
+    document["deals"] = [[*row, "2025-05-01", ""] for row in document["deals"]]
+    document["guarantees"].append(["某担保公司", "D", 100])
+    answers = Answers(store(document))
+    assert answers.answer("group_exposure_G1") == 6480
+    assert answers.answer("limit15_quarter_end") == 7500
+    assert answers.answer("intragroup_guarantee") == 2800
+
+
+def test_a_deal_of_no_day_is_named_by_its_row(db: None, document: dict[str, Any]) -> None:
+    document["deal_columns"].append("date")
+    document["deals"] = [[*row, "去年"] for row in document["deals"]]
+    with pytest.raises(ScenarioError, match="deals 第 1 行"):
+        store(document)
+
+
 def test_an_unknown_question_or_parameter_is_named(db: None, document: dict[str, Any]) -> None:
     document["params"]["colour"] = "red"
     with pytest.raises(ScenarioError, match="colour"):

@@ -224,7 +224,7 @@ def test_a_refused_drawing_is_422_with_the_article_and_an_accepted_one_goes_on(d
     drawing = Drawing.objects.get(state="reserved")
     assert client.post(reverse("drawing_release", args=[drawing.pk])).status_code == 403
     head = sign_in(demo_bank.staff("hewei"))
-    assert head.post(reverse("drawing_release", args=[drawing.pk])).status_code == 302
+    assert head.post(reverse("drawing_release", args=[drawing.pk]), {"minutes_number": "贷审 1 号"}).status_code == 302
     drawing.refresh_from_db()
     assert drawing.state == "posted"
     assert demo_bank.group.limit_node.used_fen == 6_680 * WAN

@@ -28,3 +28,25 @@ class Entry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.recorded_at:%Y-%m-%d %H:%M} {self.actor_name} {self.summary}"
+
+
+class Seal(models.Model):
+    """One sealed block of a table whose rows are only added; its digest stands on the one before it."""
+
+    source = models.CharField(max_length=20)
+    first_seq = models.BigIntegerField()
+    last_seq = models.BigIntegerField()
+    rows = models.PositiveIntegerField()
+    previous = models.CharField(max_length=64, blank=True)
+    digest = models.CharField(max_length=64)
+    sealed_at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["source", "last_seq"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["source", "last_seq"], name="sealed_once"),
+            models.UniqueConstraint(fields=["source", "previous"], name="seal_follows_one"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.first_seq}-{self.last_seq}"

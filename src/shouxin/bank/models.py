@@ -100,6 +100,7 @@ class RoleAssignment(models.Model):
         BRANCH_HEAD = "branch_head", "支行行长"
         RISK_OFFICER = "risk_officer", "风险审查"
         APPROVER = "approver", "授信审批"
+        OPERATIONS = "operations", "授信操作"
         IDENTIFICATION_OFFICER = "identification_officer", "集团认定"
         AUDITOR = "auditor", "审计"
         ADMINISTRATOR = "administrator", "系统管理"

@@ -12,7 +12,9 @@ from shouxin.bank.models import OrgUnit, RoleAssignment, Staff
 
 Role = RoleAssignment.Role
 
-_ROLES_THAT_SEE_ALL = frozenset({Role.RISK_OFFICER, Role.APPROVER, Role.IDENTIFICATION_OFFICER, Role.AUDITOR})
+_ROLES_THAT_SEE_ALL = frozenset(
+    {Role.RISK_OFFICER, Role.APPROVER, Role.IDENTIFICATION_OFFICER, Role.AUDITOR, Role.OPERATIONS}
+)
 
 
 class Reach(Enum):

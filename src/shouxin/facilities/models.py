@@ -54,6 +54,10 @@ class Drawing(models.Model):
     state = models.CharField("状态", max_length=10, choices=State.choices)
     findings = models.JSONField(default=list)
     hold = models.OneToOneField(Hold, models.PROTECT, null=True, related_name="drawing")
+    case = models.OneToOneField("approvals.Case", models.PROTECT, null=True, related_name="drawing")
+    commitment = models.ForeignKey(
+        "facilities.Deal", models.PROTECT, null=True, related_name="drawings", verbose_name="提取的承诺"
+    )
     requested_by = models.ForeignKey(Staff, models.PROTECT, related_name="+")
     requested_at = models.DateTimeField(auto_now_add=True)
     released_by = models.ForeignKey(Staff, models.PROTECT, null=True, related_name="+")
@@ -117,6 +121,9 @@ class GroupLine(models.Model):
     sub_limits = models.JSONField("成员额度（分）", default=dict)
     valid_from = models.DateField("自")
     valid_to = models.DateField("至（不含）")
+    product_limits = models.JSONField("成员分产品额度（分）", default=dict)
+    refused_members = models.JSONField("未批成员", default=list)
+    case = models.OneToOneField("approvals.Case", models.PROTECT, null=True, related_name="group_line")
     minutes_number = models.CharField("行长办公会纪要", max_length=80, blank=True)
     findings = models.JSONField(default=list)
     legal_basis = models.JSONField("法律依据", default=list)
@@ -158,3 +165,6 @@ class LeadDecision(models.Model):
 
     def __str__(self) -> str:
         return f"{self.group} → {self.branch}"
+
+
+from shouxin.facilities.credit_models import *  # noqa: E402, F403 - the app's second file of models

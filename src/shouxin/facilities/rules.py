@@ -11,18 +11,21 @@ from typing import TYPE_CHECKING
 
 from shouxin.bank.models import CapitalFigure
 from shouxin.bank.selectors import find_capital_figure, find_year_end_capital
+from shouxin.domain.dates import add_months
 from shouxin.domain.findings import Finding, Severity
 from shouxin.domain.money import FEN_PER_WAN, format_wan
 from shouxin.domain.parameters import InForce
+from shouxin.facilities import drawing_checks
+from shouxin.facilities.connections import customers_of
 from shouxin.facilities.models import Drawing
 from shouxin.facilities.selectors import group_total_fen
-from shouxin.groups.models import Candidate
 from shouxin.groups.selectors import find_group_of, list_members, open_candidates_with
 from shouxin.limits.models import Node
 from shouxin.limits.services import Answer, Refusal
 from shouxin.parties.models import Customer
 from shouxin.policy import load_book
 from shouxin.policy.products import find_product
+from shouxin.rulebook.selectors import effective_limit
 
 if TYPE_CHECKING:
     from shouxin.facilities.services import DrawingRequest
@@ -43,8 +46,11 @@ def percent(figure: Decimal) -> str:
 
 def judge_group_total(*, amount_fen: int, as_of: dt.date, what: str = "集团授信额度") -> list[Finding]:
     """A group's line or use against 15 % of net capital (JS-11, HA-06), with the quarter-end view beside it (A-04)."""
-    limit = load_book().at("group.limit.pct_net_capital", as_of)
+    load_book().at("group.limit.pct_net_capital", as_of)
+    limit = effective_limit("group.limit.pct_net_capital", as_of)
     year_end = find_year_end_capital(kind=CapitalFigure.Kind.NET, as_of=as_of)
+    if year_end is not None and (expired := judge_age(year_end, as_of=as_of)):
+        return expired
     if year_end is None:
         return [
             Finding(
@@ -82,6 +88,30 @@ def judge_group_total(*, amount_fen: int, as_of: dt.date, what: str = "集团授
     if quarter_end is not None and not findings:
         findings.extend(_quarter_end_view(amount_fen, quarter_end, limit, as_of, what))
     return findings
+
+
+def judge_age(figure: CapitalFigure, *, as_of: dt.date) -> list[Finding]:
+    """A capital figure that is too old judges nothing any more (UC-05)."""
+    is_year_end = (figure.date.month, figure.date.day) == (12, 31)
+    book = load_book()
+    months = (
+        book.at("capital.year_end_max_months", as_of)
+        if is_year_end
+        else book.at("capital.quarter_end_max_months", as_of)
+    )
+    if as_of <= add_months(figure.date, int(months.decimal)):
+        return []
+    return [
+        Finding(
+            "CAPITAL_EXPIRED",
+            Severity.REFUSE,
+            f"{figure.get_kind_display()}最近一期为 {figure.date}，距 {as_of} 已超过 {months.decimal:f} 个月，"
+            f"不能再用于核对限额，请录入并复核新的资本数据。",
+            months.article,
+            months.citation,
+            message_en="The capital figure is too old.",
+        )
+    ]
 
 
 def _quarter_end_view(
@@ -201,6 +231,41 @@ def judge_allocation(*, line_fen: int, sub_limits_fen: Mapping[int, int], member
     return findings
 
 
+def judge_product_limits(
+    *, sub_limits_fen: Mapping[int, int], product_limits_fen: Mapping[int, Mapping[str, int]], as_of: dt.date
+) -> list[Finding]:
+    """A product's sub-limit lies within the member's limit and only for products in scope (次级额度)."""
+    names = dict(Customer.objects.filter(pk__in=product_limits_fen).values_list("pk", "party__name"))
+    findings = []
+    for customer, limits in sorted(product_limits_fen.items()):
+        for code, amount in sorted(limits.items()):
+            product = find_product(code, as_of=as_of)
+            if not product.is_in_scope:
+                findings.append(
+                    Finding(
+                        "PRODUCT_NOT_IN_SCOPE",
+                        Severity.REFUSE,
+                        f"{product.name} 不在本机构的授信产品范围内，不能核定产品额度。",
+                        "CB-11",
+                    )
+                )
+            ceiling = sub_limits_fen.get(customer, 0)
+            if amount > ceiling:
+                findings.append(
+                    Finding(
+                        "PRODUCT_ABOVE_SUB_LIMIT",
+                        Severity.REFUSE,
+                        f"{names.get(customer, customer)} 的{product.name}额度 {wan(amount)} 超过其成员额度 "
+                        f"{wan(ceiling)}，"
+                        f"请压降产品额度。",
+                        "BR-12",
+                        "《银行集团客户授信业务风险管理办法》第七条",
+                        inputs={"产品额度": wan(amount), "成员额度": wan(ceiling)},
+                    )
+                )
+    return findings
+
+
 def same_person_finding() -> Finding:
     """Proposer and approver are two people."""
     return Finding("SAME_PERSON", Severity.REFUSE, "申报人与审批人不能是同一人（四眼原则），请由另一人审批。", "BR-08")
@@ -219,13 +284,14 @@ def reservation_days(*, as_of: dt.date) -> int:
     return load_book().whole("line.reservation_days", as_of)
 
 
-def judge_drawing(*, request: "DrawingRequest", counted_fen: int) -> list[Finding]:
-    """What the rules outside the ledger say about a drawing: product, member, group and capital."""
+def judge_drawing(*, request: "DrawingRequest", counted_fen: int, gross_fen: int) -> list[Finding]:
+    """What the rules outside the ledger say about a drawing: product, member, group and capital, and every check."""
     customer, day = request.facility.customer, request.value_date
     return [
         *_judge_product(request),
         *_judge_sub_limit(customer, day),
         *_judge_groups(customer, counted_fen, day),
+        *drawing_checks.all_findings(drawing_checks.Asked(request, counted_fen, gross_fen)),
     ]
 
 
@@ -249,6 +315,31 @@ def judge_shape(request: "DrawingRequest") -> list[Finding]:
     if request.maturity_date is not None and request.maturity_date <= request.value_date:
         findings.append(Finding("MATURITY_BEFORE_START", Severity.REFUSE, "到期日须晚于起息日。", "UC-07"))
     return findings
+
+
+def judge_commitment(request: "DrawingRequest") -> list[Finding]:
+    """A drawing on a commitment: of this customer, undrawn, in this currency and not more than what is left."""
+    commitment = request.commitment
+    if commitment is None:
+        return []
+    fits = (
+        commitment.customer_id == request.facility.customer_id
+        and not commitment.is_drawn
+        and commitment.closed_date is None
+        and commitment.currency == request.facility.currency
+    )
+    if not fits:
+        return [Finding("COMMITMENT_NOT_FOUND", Severity.REFUSE, "该客户没有这笔未提取的贷款承诺。", "A-26")]
+    if request.amount_fen > commitment.amount_fen:
+        return [
+            Finding(
+                "COMMITMENT_TOO_SMALL",
+                Severity.REFUSE,
+                f"承诺未提取 {wan(commitment.amount_fen)}，不足 {wan(request.amount_fen)}。",
+                "A-26",
+            )
+        ]
+    return []
 
 
 def _judge_product(request: "DrawingRequest") -> list[Finding]:
@@ -295,17 +386,9 @@ def _judge_groups(customer: Customer, counted_fen: int, day: dt.date) -> list[Fi
         return judge_group_total(amount_fen=use, as_of=day, what=f"集团 {group.name} 支用后用信")
     findings: list[Finding] = []
     for candidate in open_candidates_with(customer.party_id):
-        use = group_total_fen(_customers_of(candidate), as_of=day) + counted_fen
+        use = group_total_fen(customers_of(candidate), as_of=day) + counted_fen
         findings.extend(judge_group_total(amount_fen=use, as_of=day, what=f"待认定集团 {candidate.name} 支用后用信"))
     return findings
-
-
-def _customers_of(candidate: Candidate) -> set[int]:
-    return set(
-        candidate.members.filter(is_customer=True, party__customer__isnull=False).values_list(
-            "party__customer__pk", flat=True
-        )
-    )
 
 
 _LIMIT_TEXTS = {

@@ -11,7 +11,7 @@ from shouxin.bank.selectors import get_rate
 from shouxin.domain import exposure
 from shouxin.domain.money import Money
 from shouxin.domain.parameters import PolicyBook
-from shouxin.facilities.models import Deal, Drawing, Facility, GroupLine
+from shouxin.facilities.models import CoverChange, Deal, Drawing, Facility, GroupLine, Repayment
 from shouxin.policy import load_book
 from shouxin.policy.products import ProductRule, find_product
 
@@ -38,9 +38,13 @@ def domain_deals(
     def product(code: str) -> ProductRule:
         return find_product(code, as_of=as_of, book=policy)
 
+    rows = list(deals)
+    undone = later_changes([deal.pk for deal in rows if deal.pk], as_of=as_of)
+
     def seen(deal: Deal) -> exposure.Deal:
-        def yuan(fen: int) -> int:
-            return Money(fen, deal.currency).at_rate(rate(deal.currency)).fen
+        def yuan(field: str) -> int:
+            then = getattr(deal, field) + undone.get((deal.pk, field), 0)
+            return Money(then, deal.currency).at_rate(rate(deal.currency)).fen
 
         rule = product(deal.product)
         return exposure.Deal(
@@ -48,10 +52,10 @@ def domain_deals(
             branch=str(deal.branch_id),
             product=deal.product,
             is_drawn=deal.is_drawn,
-            amount_fen=yuan(deal.amount_fen),
-            margin_fen=yuan(deal.margin_fen),
-            own_cd_fen=yuan(deal.own_cd_fen),
-            treasury_fen=yuan(deal.treasury_fen),
+            amount_fen=yuan("amount_fen"),
+            margin_fen=yuan("margin_fen"),
+            own_cd_fen=yuan("own_cd_fen"),
+            treasury_fen=yuan("treasury_fen"),
             is_in_scope=rule.is_in_scope,
             is_net_of_margin=rule.is_net_of_margin,
             deducts_own_cd=rule.deducts_own_cd,
@@ -59,7 +63,22 @@ def domain_deals(
             conversion_factor=rule.conversion_factor,
         )
 
-    return [(deal, seen(deal)) for deal in deals]
+    return [(deal, seen(deal)) for deal in rows]
+
+
+def later_changes(deal_ids: Collection[int], *, as_of: dt.date) -> dict[tuple[int, str], int]:
+    """What to add to a deal's figures of today to have those of an earlier day, by (deal, field); two queries.
+
+    A partial repayment made later stood then; cover changed later was what it was before.
+    """
+    undone: dict[tuple[int, str], int] = {}
+    repaid = Repayment.objects.filter(deal_id__in=deal_ids, repaid_date__gt=as_of, is_final=False)
+    for deal, amount in repaid.values_list("deal_id", "amount_fen"):
+        undone[deal, "amount_fen"] = undone.get((deal, "amount_fen"), 0) + amount
+    changed = CoverChange.objects.filter(deal_id__in=deal_ids, changed_date__gt=as_of)
+    for deal, kind, before, after in changed.values_list("deal_id", "kind", "before_fen", "after_fen"):
+        undone[deal, f"{kind}_fen"] = undone.get((deal, f"{kind}_fen"), 0) + before - after
+    return undone
 
 
 def totals_of_customers(

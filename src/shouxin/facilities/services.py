@@ -17,10 +17,11 @@ from shouxin.bank.models import OrgUnit, RoleAssignment, Staff
 from shouxin.bank.scope import roles_of, scope_of
 from shouxin.bank.selectors import get_rate
 from shouxin.domain.findings import Finding
-from shouxin.facilities import rules
-from shouxin.facilities.models import Deal, Drawing, Facility
+from shouxin.facilities import drawing_checks, rules, use_approval
+from shouxin.facilities.models import Deal, Drawing, Facility, Precondition, Repayment
 from shouxin.facilities.selectors import domain_deals
 from shouxin.limits import services as limits
+from shouxin.limits.models import Hold
 from shouxin.parties.models import Customer
 from shouxin.parties.selectors import visible_customers
 from shouxin.policy.products import find_product
@@ -52,6 +53,8 @@ class DrawingRequest:
     value_date: dt.date
     maturity_date: dt.date | None = None
     purpose: str = ""
+    is_under_public_line: bool = False
+    commitment: Deal | None = None
 
 
 @transaction.atomic
@@ -97,16 +100,32 @@ def open_facility(
     return facility
 
 
+def gross_fen(request: DrawingRequest) -> int:
+    """The whole amount in 分 of yuan, margin included."""
+    return _yuan_of(request, request.amount_fen)
+
+
+def _yuan_of(request: DrawingRequest, fen: int) -> int:
+    if request.facility.currency == "CNY":
+        return fen
+    rate = get_rate(currency=request.facility.currency, as_of=request.value_date).rate
+    return int((Decimal(fen) * rate).quantize(Decimal(1), rounding=ROUND_HALF_UP))
+
+
 def counted_fen(request: DrawingRequest) -> int:
-    """How much of the line a drawing uses, in 分 of yuan: net of margin where the policy says so (JS-14, CB-08)."""
+    """How much of the line a drawing uses, in 分 of yuan: net of margin where the policy says so (JS-14, CB-08).
+
+    Drawing on a commitment uses nothing more: the commitment itself holds the place (X12).
+    """
     entry = find_product(request.facility.product, as_of=request.value_date)
     if not entry.is_in_scope:
         return 0
-    amount = request.amount_fen - (request.margin_fen if entry.is_net_of_margin else 0)
-    if request.facility.currency == "CNY":
-        return amount
-    rate = get_rate(currency=request.facility.currency, as_of=request.value_date).rate
-    return int((Decimal(amount) * rate).quantize(Decimal(1), rounding=ROUND_HALF_UP))
+    return _yuan_of(request, request.amount_fen - (request.margin_fen if entry.is_net_of_margin else 0))
+
+
+def _new_use_fen(request: DrawingRequest, counted: int) -> int:
+    """What a drawing adds to the line's use: nothing when it comes out of a commitment that counts already."""
+    return 0 if request.commitment is not None else counted
 
 
 def check_drawing(*, request: DrawingRequest) -> tuple[list[Finding], limits.Answer | None]:
@@ -114,11 +133,14 @@ def check_drawing(*, request: DrawingRequest) -> tuple[list[Finding], limits.Ans
     if invalid := rules.judge_shape(request):
         return invalid, None
     counted = counted_fen(request)
-    findings = rules.judge_drawing(request=request, counted_fen=counted)
-    if counted == 0:
-        return findings, None
-    answer = limits.simulate(facility=request.facility.node, amount_fen=counted, business_date=request.value_date)
-    findings = [*findings, *rules.findings_of_refusals(answer)]
+    added = _new_use_fen(request, counted)
+    gross = gross_fen(request) if added else 0
+    findings = rules.judge_drawing(request=request, counted_fen=added, gross_fen=gross)
+    answer = None
+    if added > 0:
+        answer = limits.simulate(facility=request.facility.node, amount_fen=added, business_date=request.value_date)
+        findings = [*findings, *rules.findings_of_refusals(answer)]
+    findings += drawing_checks.strictest_finding(drawing_checks.Asked(request, added, gross), answer)
     return sorted(findings, key=lambda finding: not finding.is_refusal), answer
 
 
@@ -136,6 +158,8 @@ def request_drawing(*, actor: Staff, request: DrawingRequest, key: str, business
     _require_view(actor, request.facility.customer, _MAY_REQUEST, business_date, "支用由客户经理或支行行长发起")
     if invalid := rules.judge_shape(request):
         raise InvalidRequestError(invalid)
+    if invalid := rules.judge_commitment(request):
+        raise InvalidRequestError(invalid)
     identity = uuid.uuid5(uuid.NAMESPACE_URL, f"shouxin:drawing:{actor.pk}:{key}")
     _wait_for_same_key(identity)
     existing = Drawing.objects.filter(pk=identity).first()
@@ -143,18 +167,20 @@ def request_drawing(*, actor: Staff, request: DrawingRequest, key: str, business
         _require_same(existing, request)
         return existing
     counted = counted_fen(request)
-    findings = rules.judge_drawing(request=request, counted_fen=counted)
+    added = _new_use_fen(request, counted)
+    gross = gross_fen(request) if added else 0
+    findings = rules.judge_drawing(request=request, counted_fen=added, gross_fen=gross)
     is_refused = any(finding.is_refusal for finding in findings)
     answer: limits.Answer | None = None
-    if counted > 0 and is_refused:
-        answer = limits.simulate(facility=request.facility.node, amount_fen=counted, business_date=request.value_date)
-    elif counted > 0:
+    if added > 0 and is_refused:
+        answer = limits.simulate(facility=request.facility.node, amount_fen=added, business_date=request.value_date)
+    elif added > 0:
         days = rules.reservation_days(as_of=business_date)
         answer = limits.reserve(
             caller=RESERVATION_CALLER,
             key=f"{actor.pk}:{key}",
             facility=request.facility.node,
-            amount_fen=counted,
+            amount_fen=added,
             business_date=request.value_date,
             expires_at=timezone.now() + dt.timedelta(days=days),
             actor_id=actor.pk,
@@ -162,8 +188,10 @@ def request_drawing(*, actor: Staff, request: DrawingRequest, key: str, business
         )
     if answer is not None:
         findings = [*findings, *rules.findings_of_refusals(answer)]
-    findings.sort(key=lambda finding: not finding.is_refusal)
     is_refused = any(finding.is_refusal for finding in findings)
+    if is_refused:
+        findings += drawing_checks.strictest_finding(drawing_checks.Asked(request, added, gross), answer)
+    findings.sort(key=lambda finding: not finding.is_refusal)
     drawing = Drawing.objects.create(
         id=identity,
         facility=request.facility,
@@ -176,8 +204,11 @@ def request_drawing(*, actor: Staff, request: DrawingRequest, key: str, business
         state=Drawing.State.REFUSED if is_refused else Drawing.State.RESERVED,
         findings=[asdict(finding) for finding in findings],
         hold_id=answer.hold_id if answer and not is_refused else None,
+        commitment=request.commitment,
         requested_by=actor,
     )
+    if not is_refused:
+        use_approval.open_for(drawing=drawing, request=request, findings=findings, business_date=business_date)
     audit.record(
         actor=actor,
         action=f"facilities.drawing.{drawing.state}",
@@ -190,11 +221,14 @@ def request_drawing(*, actor: Staff, request: DrawingRequest, key: str, business
 
 
 @transaction.atomic
-def release_drawing(*, actor: Staff, drawing: Drawing, business_date: dt.date) -> Deal:
-    """放款: a second person books a reserved drawing; the deal stands on the books from its value date.
+def release_drawing(*, actor: Staff, drawing: Drawing, business_date: dt.date, minutes_number: str = "") -> Deal:
+    """放款: a second person decides the use and books a reserved drawing; the deal stands from its value date.
+
+    Outside the public line the loan meeting decides case by case, so its minutes are needed (CB+4).
 
     Raises:
         NotAllowedError: the person asked for it, or may not release.
+        CaseError: the minutes are missing, or a higher level decides this use.
         LedgerError: the reservation is gone, or a limit is frozen.
     """
     drawing = Drawing.objects.select_for_update().select_related("facility__customer").get(pk=drawing.pk)
@@ -204,7 +238,10 @@ def release_drawing(*, actor: Staff, drawing: Drawing, business_date: dt.date) -
         raise NotAllowedError("申请人不能为自己的支用放款，请由另一人办理（四眼原则）。")
     if drawing.state != Drawing.State.RESERVED:
         raise limits.LedgerError("DRAWING_NOT_RESERVED", f"该笔支用为“{drawing.get_state_display()}”，不能放款。")
-    if drawing.hold_id is not None:
+    use_approval.decide(actor=actor, drawing=drawing, minutes_number=minutes_number, business_date=business_date)
+    if drawing.commitment_id is not None:
+        drawing.hold_id = _use_commitment(drawing, actor)
+    elif drawing.hold_id is not None:
         limits.post(
             hold_id=drawing.hold_id,
             amount_fen=drawing.counted_fen,
@@ -227,7 +264,7 @@ def release_drawing(*, actor: Staff, drawing: Drawing, business_date: dt.date) -
     drawing.state = Drawing.State.POSTED
     drawing.released_by = actor
     drawing.released_at = timezone.now()
-    drawing.save(update_fields=["state", "released_by", "released_at"])
+    drawing.save(update_fields=["state", "hold", "released_by", "released_at"])
     audit.record(
         actor=actor,
         action="facilities.drawing.released",
@@ -252,6 +289,7 @@ def withdraw_drawing(*, actor: Staff, drawing: Drawing, reason: str, business_da
         limits.void(hold_id=drawing.hold_id, business_date=business_date, reason=reason, actor_id=actor.pk)
     drawing.state = Drawing.State.VOIDED
     drawing.save(update_fields=["state"])
+    use_approval.withdraw(actor=actor, drawing=drawing, reason=reason, business_date=business_date)
     audit.record(
         actor=actor,
         action="facilities.drawing.withdrawn",
@@ -260,6 +298,88 @@ def withdraw_drawing(*, actor: Staff, drawing: Drawing, reason: str, business_da
         business_date=business_date,
         details={"drawing": str(drawing.pk)},
     )
+
+
+@transaction.atomic
+def add_precondition(*, actor: Staff, facility: Facility, text: str, business_date: dt.date) -> Precondition:
+    """Put a condition before a contract's drawings."""
+    _require_view(actor, facility.customer, _MAY_REQUEST, business_date, "放款前提由客户经理或支行行长登记")
+    row = Precondition.objects.create(facility=facility, text=text)
+    audit.record(
+        actor=actor,
+        action="facilities.precondition.added",
+        subject=("customer", facility.customer_id),
+        summary=f"{facility.number} 放款前提：{text}",
+        business_date=business_date,
+    )
+    return row
+
+
+@transaction.atomic
+def meet_precondition(*, actor: Staff, row: Precondition, evidence: str, business_date: dt.date) -> Precondition:
+    """A condition is met, with what shows it."""
+    may = frozenset({RoleAssignment.Role.OPERATIONS, RoleAssignment.Role.BRANCH_HEAD})
+    _require_view(actor, row.facility.customer, may, business_date, "放款前提由授信操作岗或支行行长确认落实")
+    row = Precondition.objects.select_for_update(of=("self",)).select_related("facility").get(pk=row.pk)
+    if row.met_date is not None:
+        raise NotAllowedError("该放款前提已落实。")
+    row.met_date, row.met_by, row.evidence = business_date, actor, evidence
+    row.save(update_fields=["met_date", "met_by", "evidence"])
+    audit.record(
+        actor=actor,
+        action="facilities.precondition.met",
+        subject=("customer", row.facility.customer_id),
+        summary=f"{row.facility.number} 放款前提已落实：{row.text}（{evidence}）",
+        business_date=business_date,
+    )
+    return row
+
+
+def _use_commitment(drawing: Drawing, actor: Staff) -> uuid.UUID:
+    """Turn a part of a commitment into a booking: its place is given back and taken again in one transaction (X12)."""
+    assert drawing.commitment_id is not None  # noqa: S101 - the caller asked
+    commitment = Deal.objects.select_for_update().get(pk=drawing.commitment_id)
+    if commitment.is_drawn or commitment.closed_date is not None or commitment.amount_fen < drawing.amount_fen:
+        raise limits.LedgerError("COMMITMENT_TOO_SMALL", "贷款承诺的未提取金额不足，请核对承诺余额。")
+    if commitment.hold_id is not None:
+        held = Hold.objects.get(pk=commitment.hold_id).balance_fen
+        share = min(held, held * drawing.amount_fen // commitment.amount_fen)
+        limits.release(
+            hold_id=commitment.hold_id,
+            amount_fen=share,
+            business_date=drawing.value_date,
+            reason=f"提取承诺 {commitment.number}",
+            actor_id=actor.pk,
+        )
+    if commitment.amount_fen == drawing.amount_fen:
+        commitment.closed_date = drawing.value_date
+    else:
+        Repayment.objects.create(
+            deal=commitment,
+            amount_fen=drawing.amount_fen,
+            counted_fen=0,
+            repaid_date=drawing.value_date,
+            recorded_by=actor,
+        )
+        commitment.amount_fen -= drawing.amount_fen
+    commitment.save(update_fields=["amount_fen", "closed_date"])
+    answer = limits.reserve(
+        caller="facilities.commitment",
+        key=str(drawing.pk),
+        facility=drawing.facility.node,
+        amount_fen=drawing.counted_fen,
+        business_date=drawing.value_date,
+        expires_at=timezone.now() + dt.timedelta(days=1),
+        actor_id=actor.pk,
+    )
+    if answer.hold_id is None:
+        raise limits.LedgerError(
+            "COMMITMENT_REFUSED", "；".join(finding.message for finding in rules.findings_of_refusals(answer))
+        )
+    limits.post(
+        hold_id=answer.hold_id, amount_fen=drawing.counted_fen, business_date=drawing.value_date, actor_id=actor.pk
+    )
+    return answer.hold_id
 
 
 def _require_view(

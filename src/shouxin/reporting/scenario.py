@@ -139,22 +139,26 @@ def _store_institution(institution: Mapping[str, Any], as_of: dt.date, factor: i
     figures = (("net_capital_year_end", "net"), ("net_capital_quarter_end", "net"), ("tier1_net_quarter_end", "tier1"))
     for key, kind in figures:
         if key in institution:
-            CapitalFigure.objects.create(
+            amount = _fen(institution[key]["value"], factor)
+            figure, is_new = CapitalFigure.objects.get_or_create(
                 kind=kind,
                 date=dt.date.fromisoformat(institution[key]["date"]),
-                amount_fen=_fen(institution[key]["value"], factor),
-                source="资本充足率报表 G40",
+                defaults={"amount_fen": amount, "source": "资本充足率报表 G40"},
             )
+            if not is_new and figure.amount_fen != amount:
+                raise ScenarioError(f"institution.{key}: {figure.date} 已有另一个{figure.get_kind_display()}数")
 
 
 def _store_parties(document: Mapping[str, Any]) -> dict[str, Party]:
     parties = {name: create_party(kind="person", name=name, source_id=name) for name in document["persons"]}
     for code, name in document["companies"].items():
         parties[code] = create_party(kind="org", name=name, source_id=code)
-    for holders in document["holdings"].values():
-        for holder in holders:
-            if holder not in parties:  # an outside shareholder of whom only the name is known
-                parties[holder] = create_party(kind="org", name=holder, source_id=holder)
+    named = [holder for holders in document["holdings"].values() for holder in holders]
+    named += [name for row in document.get("guarantees", []) for name in row[:2]]
+    named += [name for row in document.get("dependence", []) for name in row[:2]]
+    for name in named:
+        if name not in parties:  # an outside party of whom only the name is known
+            parties[name] = create_party(kind="org", name=name, source_id=name)
     return parties
 
 
@@ -267,13 +271,23 @@ def _store_deals(
             product=product.code,
             amount_fen=_fen(row["amount"], factor),
             margin_fen=_fen(row.get("margin", 0), factor),
-            own_cd_fen=_fen(row.get("own_cd_pledge", 0), factor),
+            own_cd_fen=_fen(row.get("own_cd_pledge", row.get("own_cd", 0)), factor),
             treasury_fen=_fen(row.get("treasury", 0), factor),
             is_drawn=bool(row.get("drawn", True)),
-            start_date=start,
-            maturity_date=end,
+            start_date=_day(row.get("date"), start, place),
+            maturity_date=_day(row.get("maturity"), end, place),
         )
     return facilities
+
+
+def _day(text: object, otherwise: dt.date, place: int) -> dt.date:
+    """A day of a deal's row; the file need not give any."""
+    if not text:
+        return otherwise
+    try:
+        return dt.date.fromisoformat(str(text))
+    except ValueError as error:
+        raise ScenarioError(f"deals 第 {place} 行：“{text}”不是 年-月-日") from error
 
 
 class Answers:

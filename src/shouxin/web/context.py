@@ -4,6 +4,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from shouxin.approvals.selectors import tasks_of
 from shouxin.bank.models import Institution, RoleAssignment, Staff
 from shouxin.bank.scope import roles_of, scope_of
 from shouxin.bank.selectors import get_business_date
@@ -33,26 +34,33 @@ def navigation(request: HttpRequest) -> dict[str, object]:
         state=Drawing.State.RESERVED, facility__customer__in=visible_customers(scope)
     ).count()
     tasks = list_open_merge_tasks().count() if Role.IDENTIFICATION_OFFICER in roles else 0
+    steps = len(tasks_of(actor, as_of=day))
     return {
         "institution_name": name,
         "business_date": day,
         "staff_name": actor.name,
         "staff_unit": actor.unit.name,
         "staff_role": "、".join(str(Role(role).label) for role in sorted(roles)),
-        "waiting_count": waiting + tasks,
+        "waiting_count": waiting + tasks + steps,
         "waiting_url": reverse("workbench") + "#waiting",
-        "navigation": _sections(request.path, roles, waiting=waiting, tasks=tasks),
+        "navigation": _sections(request.path, roles, waiting=waiting, tasks=tasks, steps=steps),
     }
 
 
-def _sections(path: str, roles: frozenset[str], *, waiting: int, tasks: int) -> list[dict[str, object]]:
+def _sections(path: str, roles: frozenset[str], *, waiting: int, tasks: int, steps: int) -> list[dict[str, object]]:
     def item(name: str, label: str, icon: str, badge: int = 0) -> dict[str, object]:
         url = reverse(name)
         active = path == url if url == "/" else path.startswith(url)
         return {"url": url, "label": label, "icon": icon, "active": active, "badge": badge or None}
 
     return [
-        {"title": _("工作台"), "items": [item("workbench", _("额度总览"), "chart-bar", waiting)]},
+        {
+            "title": _("工作台"),
+            "items": [
+                item("workbench", _("额度总览"), "chart-bar", waiting),
+                item("task_list", _("我的待办"), "inbox", steps),
+            ],
+        },
         {
             "title": _("客户"),
             "items": [
@@ -69,10 +77,28 @@ def _sections(path: str, roles: frozenset[str], *, waiting: int, tasks: int) -> 
                 item("group_list", _("集团客户"), "sitemap", tasks),
             ],
         },
-        {"title": _("授信"), "items": [item("drawing_list", _("额度使用"), "credit-card")]},
+        {
+            "title": _("授信"),
+            "items": [
+                item("case_list", _("授信案件"), "briefcase"),
+                item("line_list", _("授信额度"), "scale"),
+                item("limit_list", _("额度台账"), "list-tree"),
+                item("drawing_list", _("额度使用"), "credit-card"),
+                item("exposure_list", _("大额与关联"), "report-analytics"),
+            ],
+        },
+        {
+            "title": _("后续管理"),
+            "items": [
+                item("alert_list", _("预警"), "bell"),
+                item("review_list", _("授信后调查"), "file-search"),
+            ],
+        },
         {
             "title": _("管理"),
             "items": [
+                item("policy_list", _("制度登记簿"), "article"),
+                item("authority_list", _("授权与委托"), "key"),
                 item("parameter_list", _("规则参数"), "adjustments-horizontal"),
                 item("product_list", _("授信产品"), "list-tree"),
                 item("bank_overview", _("机构与人员"), "users-group"),

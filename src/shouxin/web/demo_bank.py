@@ -13,17 +13,23 @@ from random import Random
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
+from shouxin.approvals import services as approvals
+from shouxin.approvals.default_authority import create_default_authorities
 from shouxin.bank.models import ExchangeRate, Institution, OrgUnit, RoleAssignment, Staff
 from shouxin.bank.services import create_unit
 from shouxin.domain.identifiers import phone_digits
 from shouxin.domain.money import FEN_PER_WAN
+from shouxin.facilities import evaluating, line_cases
 from shouxin.facilities.group_lines import LineProposal, approve_line
+from shouxin.groups.models import CustomerGroup
 from shouxin.groups.services import confirm_candidate, run_determination
 from shouxin.limits import services as limits
+from shouxin.monitoring import watch
 from shouxin.parties.models import Classification, ClassScheme, ContactPoint, Customer, CustomerClass, Ownership, Party
 from shouxin.parties.search_index import index_customers, index_customers_of_parties
 from shouxin.parties.services import ContactInput, add_contact_point, classify, search_keys
 from shouxin.reporting.scenario import StoredBank, store
+from shouxin.rulebook.seed import create_register
 from shouxin.web.demo import people
 
 PROSPECTS = 160
@@ -38,6 +44,7 @@ def load_once() -> Iterator[str]:
     yield "Loading the demo bank …"
     with transaction.atomic():
         load()
+        furnish_credit()
 
 
 def document() -> dict[str, object]:
@@ -56,10 +63,65 @@ def load() -> None:
         bank_file, units={unit.alias: units[unit.code] for unit in people.UNITS if unit.alias}, owner=staff["liujg"]
     )
     Institution.objects.update(policy_overlay="demo-rural-bank")
+    create_default_authorities()
+    create_register()
     _complete_companies(bank, staff, day)
     _create_prospects(units, staff, day)
     ExchangeRate.objects.create(currency="USD", date=day, rate=Decimal("7.2"), source="外汇管理局中间价")
     _decide(bank, staff, day)
+
+
+def furnish_credit() -> None:
+    """Ratings, evaluations, a case on its way and the day's alerts, so that the pages have something to show."""
+    day = Institution.objects.values_list("business_date", flat=True).get()
+    assert day is not None  # noqa: S101 - the demo bank stands on the day of its example
+    staff = {person.username: person for person in Staff.objects.all()}
+    group = CustomerGroup.objects.get()
+    single = Customer.objects.get(party__source_id="F")
+    evaluating.rate(actor=staff["fengxc"], group=group, grade="AA", model="集团评级模型 v2", business_date=day)
+    for code, grade in (("A", "AA"), ("B", "AA"), ("C", "A"), ("D", "A"), ("E", "BBB"), ("F", "A")):
+        customer = Customer.objects.get(party__source_id=code)
+        evaluating.rate(actor=staff["fengxc"], customer=customer, grade=grade, model="对公评级 v2", business_date=day)
+    for subject, by, equity in ((None, "liujg", 6_000), (single, "suny", 1_400)):
+        evaluating.evaluate(
+            actor=staff[by],
+            customer=subject,
+            group=group if subject is None else None,
+            business_date=day,
+            given=evaluating.EvaluationInput(
+                methods={
+                    "M2": {
+                        "net_assets": Decimal(equity),
+                        "target_ratio_pct": Decimal(70),
+                        "interest_debt": Decimal(equity) / 2,
+                        "other_liabilities": Decimal(equity) / 2,
+                    }
+                },
+                need_fen=equity * FEN_PER_WAN,
+                need_basis="按营运资金需求测算",
+                other_banks_now_fen=3_000 * FEN_PER_WAN,
+                other_banks_expected_fen=2_000 * FEN_PER_WAN,
+                other_institutions=2,
+                policy_tags=(("示范市先进制造与流通", "supported"),),
+                conclusion="经营稳定，现金流可覆盖利息。",
+            ),
+        )
+    case = line_cases.propose_customer_line(
+        actor=staff["suny"],
+        customer=single,
+        amount_fen=1_500 * FEN_PER_WAN,
+        valid_from=day,
+        valid_to=dt.date(day.year + 1, day.month, day.day),
+        guarantee="车辆抵押",
+        conditions="运费回笼账户封闭管理",
+        business_date=day,
+    )
+    for name in ("suny", "qianf"):
+        approvals.investigate(
+            actor=staff[name], case=case, opinion="实地查看车队与台账，属实。", is_on_site=True, business_date=day
+        )
+    line_cases.submit(actor=staff["suny"], case=case, exception_reason="", business_date=day)
+    watch.end_of_day(as_of=day)
 
 
 def welcome(address: str) -> str:

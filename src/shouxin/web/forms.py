@@ -17,7 +17,7 @@ from shouxin.domain.identifiers import (
     phone_digits,
 )
 from shouxin.domain.money import Money, MoneyError
-from shouxin.facilities.models import Facility
+from shouxin.facilities.models import Deal, Facility
 from shouxin.parties.models import ContactPoint, Customer, CustomerClass, Party
 from shouxin.parties.services import ContactInput
 from shouxin.policy.products import resolve_product
@@ -184,6 +184,12 @@ class FacilityChoice(forms.ModelChoiceField[Facility]):
         return f"{facility.number} · {product} · {facility.branch.name}{currency}"
 
 
+class CommitmentChoice(forms.ModelChoiceField[Deal]):
+    def label_from_instance(self, obj: Any) -> str:
+        deal: Deal = obj
+        return f"{deal.number} · {resolve_product(deal.product).name} · {Money(deal.amount_fen, deal.currency)}"
+
+
 class DrawingForm(forms.Form):
     """A request to draw; ``key`` makes a resent form the same request."""
 
@@ -193,6 +199,10 @@ class DrawingForm(forms.Form):
     value_date = forms.DateField(label=_("起息日"), widget=DayInput())
     maturity_date = forms.DateField(label=_("到期日"), required=False, widget=DayInput())
     purpose = forms.CharField(label=_("用途"), max_length=200, required=False)
+    commitment = CommitmentChoice(
+        label=_("提取已有承诺"), queryset=Deal.objects.none(), required=False, empty_label=_("（不是）")
+    )
+    is_under_public_line = forms.BooleanField(label=_("在公开额度内使用"), required=False)
     key = forms.CharField(max_length=64, widget=forms.HiddenInput)
 
     @staticmethod

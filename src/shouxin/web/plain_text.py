@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
 
 
 class RefuseNulMiddleware:
@@ -13,5 +13,8 @@ class RefuseNulMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if "\x00" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
+            if request.path.startswith("/api/"):
+                finding = {"code": "REQUEST_UNREADABLE", "severity": "refuse", "message": "地址中含有不允许的字符。"}
+                return JsonResponse({"findings": [finding]}, status=400)
             return HttpResponseBadRequest("地址中含有不允许的字符。", content_type="text/plain; charset=utf-8")
         return self.get_response(request)

@@ -331,8 +331,9 @@ class Migration(migrations.Migration):
             model_name='node',
             constraint=models.CheckConstraint(condition=models.Q(('cap_fen__isnull', True), ('used_fen__lte', models.F('cap_fen')), ('excess_cause__isnull', False), _connector='OR'), name='used_within_cap_or_excess_recorded'),
         ),
+        # What the update queues must be over before the table may be altered again.
         migrations.RunSQL(
-            "UPDATE limits_node SET is_frozen_manually = status = 'FROZEN',"
+            "SET CONSTRAINTS ALL IMMEDIATE; UPDATE limits_node SET is_frozen_manually = status = 'FROZEN',"
             " standing = CASE WHEN status = 'FROZEN' THEN 'ACTIVE' ELSE status END",
             migrations.RunSQL.noop,
         ),

@@ -6,6 +6,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import F, Q
 
+from shouxin.limits.labels import operation_label
 from shouxin.limits.models.tree import Node
 
 
@@ -97,6 +98,10 @@ class Movement(models.Model):
 
     def __str__(self) -> str:
         return f"{self.seq} {self.operation}"
+
+    @property
+    def operation_label(self) -> str:
+        return operation_label(self.operation)
 
 
 class IdempotencyKey(models.Model):

@@ -13,6 +13,7 @@ from django.db import models
 from django.db.models import Case, F, Q, When
 
 from shouxin.groups.models import CustomerGroup
+from shouxin.limits.labels import EXCESS_CAUSES
 from shouxin.parties.models import Customer
 
 
@@ -181,3 +182,7 @@ class Excess(models.Model):
 
     def __str__(self) -> str:
         return f"{self.node} {self.cause}"
+
+    @property
+    def cause_label(self) -> str:
+        return EXCESS_CAUSES.get(self.cause, self.cause)

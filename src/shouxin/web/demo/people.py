@@ -50,6 +50,7 @@ STAFF = (
     Person("qianf", "钱芳", "CD", (ROLE.BRANCH_HEAD,)),
     Person("wanghy", "王海燕", "HO-CREDIT", (ROLE.APPROVER,)),
     Person("zhaoq", "赵清", "HO-CREDIT", (ROLE.APPROVER,)),
+    Person("yaoj", "姚静", "HO-CREDIT", (ROLE.OPERATIONS,)),
     Person("fengxc", "冯晓晨", "HO-RISK", (ROLE.RISK_OFFICER,)),
     Person("gaoyl", "高玉兰", "HO-RISK", (ROLE.IDENTIFICATION_OFFICER,)),
     Person("linzy", "林志远", "HO-RISK", (ROLE.IDENTIFICATION_OFFICER,)),

@@ -394,6 +394,9 @@ def show(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
     drawings = facilities.list_drawings(customer.pk, limit=10)
     can_draw = visit.has(Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD) and contracts
     actions: list[dict[str, object]] = [{"label": _("打印"), "print": True}]
+    actions.append(
+        {"label": _("授信档案"), "url": reverse("customer_credit", args=[number]), "icon": "file-certificate"}
+    )
     if can_draw:
         actions.append(
             {

@@ -9,11 +9,14 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from shouxin.domain.findings import Finding
+from shouxin.approvals.services import CaseError
+from shouxin.domain.findings import Finding, Severity
 from shouxin.facilities import services
 from shouxin.facilities.models import Drawing
-from shouxin.facilities.selectors import list_facilities
+from shouxin.facilities.selectors import deals_on, list_facilities
+from shouxin.facilities.use_approval import needs_minutes
 from shouxin.limits.services import LedgerError, NodeState
+from shouxin.monitoring import watch
 from shouxin.parties.models import Customer
 from shouxin.policy.products import resolve_product
 from shouxin.web.access import Role, Visit, page
@@ -51,6 +54,7 @@ def add(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
         raise Http404(_("没有这个客户，或不在您的数据范围内"))
     form = DrawingForm(request.POST or None, initial=DrawingForm.fresh(visit.business_date))
     form.fields["facility"].queryset = list_facilities(customer.pk, as_of=visit.business_date)  # type: ignore[attr-defined]
+    form.fields["commitment"].queryset = deals_on(visit.business_date).filter(customer=customer, is_drawn=False)  # type: ignore[attr-defined]
     findings: list[Finding] = []
     path: tuple[NodeState, ...] = ()
     is_trial = "simulate" in request.POST
@@ -59,7 +63,7 @@ def add(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
         if is_trial:
             findings, answer = services.check_drawing(request=asked)
             path = answer.path if answer else ()
-            if not findings:
+            if all(finding.severity == Severity.INFO for finding in findings):
                 messages.info(request, _("试算：可以支用，没有需要留意的事项。未保存任何内容。"))
         else:
             try:
@@ -99,6 +103,8 @@ def _request_from(form: DrawingForm) -> services.DrawingRequest:
         value_date=data["value_date"],
         maturity_date=data["maturity_date"],
         purpose=data["purpose"],
+        commitment=data["commitment"],
+        is_under_public_line=data["is_under_public_line"],
     )
 
 
@@ -180,6 +186,7 @@ def show(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
             "product": resolve_product(drawing.facility.product).name,
             "findings": findings_of(drawing),
             "events": events,
+            "needs_minutes": needs_minutes(drawing),
             "may_release": is_reserved
             and visit.has(Role.BRANCH_HEAD, Role.APPROVER)
             and drawing.requested_by_id != visit.actor.pk,
@@ -198,8 +205,13 @@ def show(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
 def release(request: HttpRequest, visit: Visit, pk: uuid.UUID) -> HttpResponse:
     drawing = _get_drawing(visit, pk)
     try:
-        services.release_drawing(actor=visit.actor, drawing=drawing, business_date=visit.business_date)
-    except (services.NotAllowedError, LedgerError) as error:
+        watch.release_drawing(
+            actor=visit.actor,
+            drawing=drawing,
+            business_date=visit.business_date,
+            minutes_number=request.POST.get("minutes_number", ""),
+        )
+    except (services.NotAllowedError, CaseError, LedgerError) as error:
         messages.error(request, str(error))
     return redirect("drawing_detail", pk=pk)
 

@@ -1,0 +1,238 @@
+"""What happens to lines after they were decided: stopped and reinstated, run off, closed, coming to their end."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from shouxin.approvals.models import Case
+from shouxin.audit import services as audit
+from shouxin.bank.models import RoleAssignment, Staff
+from shouxin.bank.scope import DataScope, roles_of
+from shouxin.domain.dates import add_months
+from shouxin.facilities.models import CustomerLine, GroupLine, LineFreeze, PublicLine
+from shouxin.groups.models import CustomerGroup
+from shouxin.limits import services as limits
+from shouxin.limits.models import Node
+from shouxin.parties.models import Customer
+from shouxin.parties.selectors import visible_customers
+from shouxin.policy import load_book
+
+_Role = RoleAssignment.Role
+REASON_LENGTH_MAX = 200  # of the column that keeps it
+_MAY_STOP = frozenset({_Role.RISK_OFFICER, _Role.APPROVER})
+
+
+class LineError(Exception):
+    """The act is not possible; the text says what to do. Nothing was written."""
+
+
+def _node(customer: Customer | None, group: CustomerGroup | None) -> Node:
+    found = (
+        Node.objects.filter(customer=customer, kind=Node.Kind.CUSTOMER).first()
+        if customer is not None
+        else Node.objects.filter(group=group, kind=Node.Kind.GROUP).first()
+    )
+    if found is None:
+        raise LineError("还没有核定额度，不能冻结。")
+    return found
+
+
+def _require_stopper(actor: Staff, as_of: dt.date) -> None:
+    if not actor.unit.is_head_office or not roles_of(actor, as_of=as_of) & _MAY_STOP:
+        raise LineError("额度的冻结与解冻由总行风险审查或授信审批岗办理。")
+
+
+def _require_reason(reason: str, name: str) -> None:
+    if not 0 < len(reason.strip()) <= REASON_LENGTH_MAX:
+        raise LineError(f"请填写{name}，最多 {REASON_LENGTH_MAX} 个字。")
+
+
+@transaction.atomic
+def freeze(
+    *, actor: Staff, reason: str, business_date: dt.date, customer: Customer | None = None,
+    group: CustomerGroup | None = None,
+) -> LineFreeze:  # fmt: skip
+    """Stop a customer's or a group's line at once. Repayments go on (I6, I8)."""
+    _require_stopper(actor, business_date)
+    _require_reason(reason, "冻结原因")
+    node = _node(customer, group)
+    if LineFreeze.objects.filter(customer=customer, group=group, lifted_date__isnull=True).exists():
+        raise LineError("该额度已经冻结。")
+    record = LineFreeze.objects.create(
+        customer=customer, group=group, reason=reason, frozen_date=business_date, frozen_by=actor
+    )
+    limits.set_status(
+        node=node, status=Node.Status.FROZEN, reason=reason, business_date=business_date, actor_id=actor.pk
+    )
+    _trace(record, actor, "frozen", f"冻结 {node.name}：{reason}", business_date)
+    return record
+
+
+@transaction.atomic
+def unfreeze(*, actor: Staff, record: LineFreeze, reason: str, business_date: dt.date) -> LineFreeze:
+    """Another person lifts a stop (I15)."""
+    _require_stopper(actor, business_date)
+    record = LineFreeze.objects.select_for_update(of=("self",)).get(pk=record.pk)
+    if record.lifted_date is not None:
+        raise LineError("该冻结已解除。")
+    if record.frozen_by_id == actor.pk:
+        raise LineError("冻结人不能自行解冻，请由另一人办理（四眼原则）。")
+    _require_reason(reason, "解冻原因")
+    record.lifted_date, record.lifted_by, record.lift_reason = business_date, actor, reason
+    record.save(update_fields=["lifted_date", "lifted_by", "lift_reason"])
+    node = _node(record.customer, record.group)
+    limits.set_status(
+        node=node, status=Node.Status.ACTIVE, reason=reason, business_date=business_date, actor_id=actor.pk
+    )
+    _trace(record, actor, "unfrozen", f"解冻 {node.name}：{reason}", business_date)
+    return record
+
+
+def _trace(record: LineFreeze, actor: Staff, what: str, summary: str, business_date: dt.date) -> None:
+    subject = ("customer", record.customer_id) if record.customer_id else ("group", record.group_id)
+    audit.record(
+        actor=actor, action=f"facilities.line.{what}", subject=subject, summary=summary, business_date=business_date
+    )
+
+
+# --- leaving a customer ---------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def start_run_off(*, customer: Customer, case: Case, actor: Staff, business_date: dt.date) -> int:
+    """Cut the line to what is used and let nothing new be drawn; gives what is left to come back, 分."""
+    node = Node.objects.select_for_update().get(customer=customer, kind=Node.Kind.CUSTOMER)
+    used = int(node.used_fen)
+    limits.set_cap(
+        node=node, amount_fen=used, valid_from=business_date,
+        valid_to=dt.date.fromisoformat(case.payload["until_date"]), approval=f"退出批复 {case.number}",
+        basis={"article": "CB+8", "case": case.number}, business_date=business_date, actor_id=actor.pk,
+    )  # fmt: skip
+    limits.set_status(
+        node=node, status=Node.Status.SUSPENDED, reason=f"压降退出（{case.number}）", business_date=business_date,
+        actor_id=actor.pk,
+    )  # fmt: skip
+    CustomerLine.objects.filter(customer=customer, status=CustomerLine.Status.ACTIVE).update(
+        status=CustomerLine.Status.RUN_OFF, amount_fen=used
+    )
+    PublicLine.objects.filter(customer=customer, status__in=["active", "curing"]).update(
+        status=PublicLine.Status.REPLACED
+    )
+    return used
+
+
+@transaction.atomic
+def finish_exit(*, actor: Staff, customer: Customer, business_date: dt.date) -> None:
+    """Close a line that has run off. Raises LineError while anything is still out or no exit was decided."""
+    if not roles_of(actor, as_of=business_date) & {_Role.OPERATIONS, _Role.APPROVER}:
+        raise LineError("关闭额度由授信操作或授信审批岗办理。")
+    node = Node.objects.select_for_update().filter(customer=customer, kind=Node.Kind.CUSTOMER).first()
+    decided = Case.objects.filter(
+        kind=Case.Kind.LINE_CHANGE, subject_kind="customer", subject_id=str(customer.pk), state=Case.State.DONE
+    ).exists()
+    if node is None or not decided:
+        raise LineError("没有已生效的退出批复，请先报批退出方案。")
+    if node.used_fen:
+        raise LineError(f"尚有 {node.used_fen / 1_000_000:,.2f} 万元未收回，收回后才能关闭额度。")
+    limits.set_cap(
+        node=node, amount_fen=0, valid_from=business_date, valid_to=None, approval="退出完成",
+        basis={"article": "CB+8"}, business_date=business_date, actor_id=actor.pk,
+    )  # fmt: skip
+    limits.set_status(
+        node=node, status=Node.Status.CLOSED, reason="退出完成", business_date=business_date, actor_id=actor.pk
+    )
+    CustomerLine.objects.filter(customer=customer, status=CustomerLine.Status.RUN_OFF).update(
+        status=CustomerLine.Status.CLOSED, amount_fen=0
+    )
+    audit.record(
+        actor=actor, action="facilities.line.closed", subject=("customer", customer.pk),
+        summary=f"{customer.party.name} 退出完成，额度关闭", business_date=business_date,
+    )  # fmt: skip
+
+
+# --- lines and their ends -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LineRow:
+    """One line in force for lists: 分, the end excluded, whether its renewal may begin."""
+
+    kind: str
+    kind_name: str
+    name: str
+    subject_id: int
+    number: str
+    amount_fen: int
+    used_fen: int
+    valid_from: dt.date
+    valid_to: dt.date
+    status: str
+    flag: str
+    is_renewable: bool
+    is_expired: bool
+    lead_name: str = ""
+
+
+def renewal_begins(valid_to: dt.date, *, as_of: dt.date) -> dt.date:
+    """The day from which a line's renewal is due: three months before its end (CB+10, ABC practice)."""
+    return add_months(valid_to, -load_book().whole("line.renew_lead_months", as_of))
+
+
+def list_lines(*, scope: DataScope, as_of: dt.date) -> list[LineRow]:
+    """Every line in force that somebody may see, by its end; group lines where a member is in view."""
+    customers = visible_customers(scope)
+    rows: list[LineRow] = []
+    groups = (
+        GroupLine.objects.filter(valid_from__lte=as_of, group__memberships__customer__in=customers)
+        .select_related("group__lead_unit", "group__limit_node")
+        .order_by("group_id", "-valid_from", "-id")
+        .distinct("group_id", "valid_from", "id")
+    )
+    seen: set[int] = set()
+    for line in groups:
+        if line.group_id in seen:
+            continue
+        seen.add(line.group_id)
+        node = getattr(line.group, "limit_node", None)
+        rows.append(
+            _row("group", "集团统一授信", line.group.name, line.group_id, line.group.number, line.amount_fen, node,
+                 line.valid_from, line.valid_to, as_of, lead=line.group.lead_unit.name if line.group.lead_unit else "")
+        )  # fmt: skip
+    nodes = {n.customer_id: n for n in Node.objects.filter(customer__in=customers, kind=Node.Kind.CUSTOMER)}
+    single = CustomerLine.objects.filter(
+        customer__in=customers, status__in=["active", "run_off"]
+    ).select_related("customer__party", "customer__unit")  # fmt: skip
+    rows.extend(
+        _row(
+            "customer", "一般额度授信", line.customer.party.name, line.customer_id, line.customer.number,
+            line.amount_fen, nodes.get(line.customer_id), line.valid_from, line.valid_to, as_of,
+            lead=line.customer.unit.name, flag=line.flag,
+        )
+        for line in single
+    )  # fmt: skip
+    public = PublicLine.objects.filter(customer__in=customers, status__in=["active", "curing"]).select_related(
+        "customer__party", "customer__unit"
+    )
+    for certificate in public:
+        flag = f"限期整改至 {certificate.cure_by_date}" if certificate.cure_by_date else ""
+        rows.append(
+            _row("public", "公开额度授信", certificate.customer.party.name, certificate.customer_id,
+                 certificate.customer.number, certificate.amount_fen, None, certificate.valid_from,
+                 certificate.valid_to, as_of, lead=certificate.customer.unit.name, flag=flag)
+        )  # fmt: skip
+    return sorted(rows, key=lambda row: (row.valid_to, row.name))
+
+
+def _row(
+    kind: str, kind_name: str, name: str, subject_id: int, number: str, amount_fen: int, node: Node | None,
+    valid_from: dt.date, valid_to: dt.date, as_of: dt.date, *, lead: str, flag: str = "",
+) -> LineRow:  # fmt: skip
+    status = node.get_status_display() if node else "有效"
+    excess = "超限" if node is not None and node.excess_cause else ""
+    return LineRow(
+        kind=kind, kind_name=kind_name, name=name, subject_id=subject_id, number=number, amount_fen=amount_fen,
+        used_fen=node.used_fen if node else 0, valid_from=valid_from, valid_to=valid_to, status=excess or status,
+        flag=flag, is_renewable=renewal_begins(valid_to, as_of=as_of) <= as_of, is_expired=valid_to <= as_of,
+        lead_name=lead,
+    )  # fmt: skip

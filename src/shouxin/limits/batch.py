@@ -1,0 +1,157 @@
+"""The batch writer: one writer for a hot group decides what waits, in one transaction, and answers after its commit.
+
+It holds a lease on the group, an advisory lock that ends with its connection, so that of several processes one
+writes batches; the others go through ``limit_reserve``. Both take the same row locks and may be at work at once. An
+item that makes no reservation never fails its batch; should a batch fail nevertheless, its items are asked one by one.
+"""
+
+import asyncio
+import datetime as dt
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from shouxin.limits.ledger import LedgerError
+
+_LEASE_SPACE = 12  # the class of the advisory locks that are leases
+_BATCH_SQL = (
+    "SELECT item, answer FROM limit_reserve_batch(%b::text[], %b::text[], %b::text[], %b::uuid[], %b::bigint[],"
+    " %b::bigint[], %b::timestamptz[], %b::bigint[], %b::date)"
+)
+_ONE_SQL = "SELECT limit_reserve(%s, %s, %s, %s, %s, %s, %s, %s, %s)"
+
+
+class LeaseTakenError(Exception):
+    """Another process writes this group's batches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One reservation that is asked for; the amount in 分."""
+
+    caller: str
+    key: str
+    fingerprint: str
+    hold_id: uuid.UUID
+    facility_id: int
+    amount_fen: int
+    expires_at: dt.datetime
+    actor_id: int | None
+    business_date: dt.date
+
+
+class GroupWriter:
+    """Takes requests of one group and writes them in batches. Start it, ask, stop it; all in one event loop."""
+
+    def __init__(self, *, url: str, group_id: int, most: int = 512) -> None:
+        self._url, self._group_id, self._most = url, group_id, most
+        self._waiting: list[tuple[Request, asyncio.Future[Mapping[str, Any]]]] = []
+        self._arrived = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._is_stopping = False
+        self.batches = 0
+
+    async def start(self) -> None:
+        """Take the lease and begin. Raises LeaseTakenError when another writer has it."""
+        self._connection = await psycopg.AsyncConnection.connect(self._url, autocommit=True)
+        cursor = await self._connection.execute(
+            "SELECT pg_try_advisory_lock(%s, hashint8(%s))", [_LEASE_SPACE, self._group_id]
+        )
+        row = await cursor.fetchone()
+        if not row or not row[0]:
+            await self._connection.close()
+            raise LeaseTakenError(f"group {self._group_id} has a writer")
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Write what waits, then give the lease back."""
+        self._is_stopping = True
+        self._arrived.set()
+        if self._task:
+            await self._task
+        if self._connection:
+            await self._connection.close()
+
+    def ask(self, request: Request) -> "asyncio.Future[Mapping[str, Any]]":
+        """The ledger's answer to one request, once it is committed."""
+        future: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
+        self._waiting.append((request, future))
+        self._arrived.set()
+        return future
+
+    @property
+    def is_alive(self) -> bool:
+        return self._task is not None and not self._task.done()
+
+    async def _run(self) -> None:
+        try:
+            while not self._is_stopping or self._waiting:
+                if not self._waiting:
+                    self._arrived.clear()
+                    await self._arrived.wait()
+                    continue
+                batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
+                day = batch[0][0].business_date
+                other = [item for item in batch if item[0].business_date != day]
+                if other:
+                    batch = [item for item in batch if item[0].business_date == day]
+                    self._waiting = other + self._waiting
+                await self._write(batch, day)
+        except BaseException as error:
+            # Whoever waits must hear that the outcome is not known; asking again with the same key tells it.
+            for _, future in self._waiting:
+                if not future.done():
+                    future.set_exception(LedgerError("OUTCOME_UNKNOWN", f"记账中断，请用同一编号重试：{error!r}"))
+            raise
+
+    async def _write(self, batch: Sequence[tuple[Request, "asyncio.Future[Mapping[str, Any]]"]], day: dt.date) -> None:
+        assert self._connection is not None  # noqa: S101 - start comes first
+        requests = [request for request, _ in batch]
+        arrays = (
+            [r.caller for r in requests], [r.key for r in requests], [r.fingerprint for r in requests],
+            [r.hold_id for r in requests], [r.facility_id for r in requests], [r.amount_fen for r in requests],
+            [r.expires_at for r in requests], [r.actor_id for r in requests], day,
+        )  # fmt: skip
+        self.batches += 1
+        try:
+            cursor = await self._connection.execute(_BATCH_SQL, arrays, prepare=True, binary=True)
+            rows = await cursor.fetchall()
+        except psycopg.OperationalError as error:
+            for _, future in batch:
+                if not future.done():
+                    future.set_exception(LedgerError("OUTCOME_UNKNOWN", f"记账中断，请用同一编号重试：{error!r}"))
+            raise
+        except psycopg.Error:
+            for request, future in batch:
+                await self._write_alone(request, future)
+            return
+        for number, answer in rows:
+            request, future = batch[number - 1]
+            if answer["outcome"] == "busy":
+                await self._write_alone(request, future)
+            elif not future.done():
+                future.set_result(answer)
+
+    async def _write_alone(self, request: Request, future: "asyncio.Future[Mapping[str, Any]]") -> None:
+        """One request by the ordinary function; what is wrong with it stays its own."""
+        assert self._connection is not None  # noqa: S101 - start comes first
+        arguments = (
+            request.caller, request.key, request.fingerprint, request.hold_id, request.facility_id, request.amount_fen,
+            request.business_date, request.expires_at, request.actor_id,
+        )  # fmt: skip
+        try:
+            cursor = await self._connection.execute(_ONE_SQL, arguments)
+            row = await cursor.fetchone()
+        except psycopg.OperationalError as error:
+            future.set_exception(LedgerError("OUTCOME_UNKNOWN", f"记账中断，请用同一编号重试：{error!r}"))
+            raise
+        except psycopg.Error as error:
+            future.set_exception(LedgerError("REQUEST_INVALID", f"该笔请求无法处理：{error.diag.message_primary}"))
+            return
+        assert row is not None  # noqa: S101 - a function gives one row
+        if not future.done():
+            future.set_result(row[0])

@@ -1,0 +1,225 @@
+"""Look at the books and raise what they show: after each act on a customer, and for everybody at the end of the day."""
+
+import datetime as dt
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db import transaction
+
+from shouxin.bank.models import Staff
+from shouxin.domain.credit_rules import GRADE_NAMES, days_overdue
+from shouxin.domain.money import format_wan
+from shouxin.facilities import connections, public_lines, rules, servicing
+from shouxin.facilities import services as drawings
+from shouxin.facilities.models import AssetClass, Deal, Drawing, Overdue, PublicLine, RelatedTransaction
+from shouxin.facilities.selectors import deals_on, find_line, group_total_fen
+from shouxin.groups.models import CustomerGroup
+from shouxin.groups.selectors import find_group_of, list_members
+from shouxin.limits.models import Excess, Node
+from shouxin.monitoring.alerts import raise_alert
+from shouxin.monitoring.models import Alert
+from shouxin.monitoring.reviews import plan_reviews
+from shouxin.parties.models import Customer
+from shouxin.policy import load_book
+
+
+def watch_customer(customer: Customer, *, as_of: dt.date) -> list[Alert]:
+    """What a customer's books show today: branches, excess, arrears, class."""
+    found = [*_second_branch(customer, as_of), *_excess(customer, as_of), *_arrears(customer, as_of)]
+    grade = servicing.customer_grade(customer.pk, as_of=as_of)
+    if grade != "pass":
+        found.append(
+            raise_alert(
+                code="W06", customer=customer, business_date=as_of,
+                level=Alert.Level.RED if grade != "mention" else Alert.Level.WARN,
+                message=f"{customer.party.name} 五级分类为{GRADE_NAMES[grade]}。",
+            )
+        )  # fmt: skip
+    return found
+
+
+def _second_branch(customer: Customer, as_of: dt.date) -> list[Alert]:
+    """CB-18: the first credit at a second branch is flagged the same day."""
+    if not servicing.is_multi_branch(customer.pk, as_of=as_of):
+        return []
+    branches = servicing.branches_of(customer.pk, as_of=as_of)
+    text = "、".join(f"{unit.name} {format_wan(fen)} 万元" for unit, fen in branches)
+    return [
+        raise_alert(
+            code="W02", customer=customer, business_date=as_of, level=Alert.Level.INFO,
+            message=f"{customer.party.name} 在 {len(branches)} 家机构有授信：{text}；请总行指定管理行。",
+        )
+    ]  # fmt: skip
+
+
+def _excess(customer: Customer, as_of: dt.date) -> list[Alert]:
+    nodes = Node.objects.filter(customer=customer, excess_cause__isnull=False, kind__in=["CUSTOMER", "PRODUCT"])
+    return [
+        raise_alert(
+            code="W03",
+            customer=customer,
+            business_date=as_of,
+            level=Alert.Level.RED,
+            key=f"W03:{node.pk}",
+            message=f"{node.get_kind_display()}额度 {node.name}：用信 {format_wan(node.used_fen)} 万元，超过额度 "
+            f"{format_wan(node.cap_fen or 0)} 万元，支用已停止，须压降 "
+            f"{format_wan(node.used_fen - (node.cap_fen or 0))} 万元。",
+        )
+        for node in nodes
+    ]
+
+
+def _arrears(customer: Customer, as_of: dt.date) -> list[Alert]:
+    book = load_book()
+    warn, red = book.at("signal.overdue_warn_days", as_of), book.at("signal.overdue_red_days", as_of)
+    found = []
+    for overdue in Overdue.objects.filter(deal__customer=customer, cured_date__isnull=True, since_date__lte=as_of):
+        days = days_overdue(overdue.since_date, as_of)
+        level = Alert.Level.INFO
+        if red.allows(Decimal(days)):
+            level = Alert.Level.RED
+        elif warn.allows(Decimal(days)):
+            level = Alert.Level.WARN
+        owed = f"本金 {format_wan(overdue.principal_fen)} 万元、利息 {format_wan(overdue.interest_fen)} 万元"
+        found.append(
+            raise_alert(
+                code="W05" if overdue.is_forced_advance else "W04", customer=customer, business_date=as_of, level=level,
+                key=f"W04:{overdue.pk}", message=f"{customer.party.name} 逾期 {days} 天，{owed}。",
+            )
+        )  # fmt: skip
+    return found
+
+
+def watch_group(group: CustomerGroup, *, as_of: dt.date) -> list[Alert]:
+    """What a group's books show: closeness to the line of capital, excess, guarantees among members."""
+    members = [m.customer_id for m in list_members(group, as_of=as_of)]
+    found = []
+    for finding in rules.judge_group_total(
+        amount_fen=group_total_fen(members, as_of=as_of), as_of=as_of, what="集团用信"
+    ):
+        if finding.code in ("GROUP_AT_WARN_LINE", "GROUP_ABOVE_QUARTER_END_SHARE", "GROUP_ABOVE_CAPITAL_SHARE"):
+            level = Alert.Level.RED if finding.is_refusal else Alert.Level.WARN
+            found.append(
+                raise_alert(code="W01", group=group, business_date=as_of, level=level, message=finding.message)
+            )
+    node = Node.objects.filter(group=group, excess_cause__isnull=False).first()
+    if node is not None:
+        over = node.used_fen - (node.cap_fen or 0)
+        found.append(
+            raise_alert(
+                code="W03",
+                group=group,
+                business_date=as_of,
+                level=Alert.Level.RED,
+                message=f"集团用信 {format_wan(node.used_fen)} 万元，超过统一额度 "
+                f"{format_wan(node.cap_fen or 0)} 万元，"
+                f"超出 {format_wan(over)} 万元，支用已停止。",
+            )
+        )
+    line = find_line(group.pk, as_of=as_of)
+    guarantees = connections.group_guarantees(group, line_fen=line.amount_fen if line else None, as_of=as_of)
+    found += [
+        raise_alert(code=finding.article, group=group, business_date=as_of, message=finding.message)
+        for finding in guarantees.findings
+    ]
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class DayEnd:
+    """What the end of a day did."""
+
+    alerts: int
+    lowered: list[AssetClass]
+    cancelled: list[PublicLine]
+    reviews: int
+
+
+@transaction.atomic
+def end_of_day(*, as_of: dt.date) -> DayEnd:
+    """Floors of classes, uncured public lines, every customer and group with credit, reviews that come due.
+
+    Running it twice on a day changes nothing the second time.
+    """
+    lowered = servicing.lower_to_floors(as_of=as_of)
+    cancelled = public_lines.cancel_uncured(as_of=as_of)
+    before = Alert.objects.count()
+    with_credit = deals_on(as_of).values("customer_id").distinct()
+    for customer in Customer.objects.filter(pk__in=with_credit).select_related("party").order_by("pk"):
+        watch_customer(customer, as_of=as_of)
+    for group in CustomerGroup.objects.filter(status="active").select_related("responsible").order_by("pk"):
+        watch_group(group, as_of=as_of)
+    for row in RelatedTransaction.objects.filter(must_report=True, reported_date__isnull=True, due_date__lt=as_of):
+        raise_alert(
+            code="W07", customer=row.customer, business_date=as_of, key=f"W07:{row.pk}",
+            message=f"{row.customer.party.name} 应于 {row.due_date} 前报告关联交易，尚未报告齐全。",
+        )  # fmt: skip
+    return DayEnd(Alert.objects.count() - before, lowered, cancelled, plan_reviews(as_of=as_of))
+
+
+# --- acts whose consequences are seen the same day ------------------------------------------------------------------
+
+
+def _after(customer: Customer, as_of: dt.date) -> list[Alert]:
+    group = find_group_of(customer.pk, as_of=as_of)
+    return [*watch_customer(customer, as_of=as_of), *(watch_group(group, as_of=as_of) if group else [])]
+
+
+@transaction.atomic
+def release_drawing(*, actor: Staff, drawing: Drawing, business_date: dt.date, minutes_number: str = "") -> Deal:
+    """Release, and look at the customer at once: a second branch is flagged on the day of its first credit."""
+    deal = drawings.release_drawing(
+        actor=actor, drawing=drawing, business_date=business_date, minutes_number=minutes_number
+    )
+    _after(deal.customer, business_date)
+    return deal
+
+
+@transaction.atomic
+def change_cover(
+    *, actor: Staff, deal: Deal, kind: str, after_fen: int, reason: str, business_date: dt.date
+) -> servicing.CoverOutcome:
+    """Change cash cover; an excess raises W03 to every branch with a member."""
+    outcome = servicing.change_cover(
+        actor=actor, deal=deal, kind=kind, after_fen=after_fen, reason=reason, business_date=business_date
+    )
+    _after(deal.customer, business_date)
+    return outcome
+
+
+@transaction.atomic
+def record_overdue(
+    *, actor: Staff, deal: Deal, since_date: dt.date, principal_fen: int, interest_fen: int, business_date: dt.date,
+    is_forced_advance: bool = False,
+) -> Overdue:  # fmt: skip
+    """Record arrears, lower the class to what the days allow, tell every branch."""
+    overdue = servicing.record_overdue(
+        actor=actor, deal=deal, since_date=since_date, principal_fen=principal_fen, interest_fen=interest_fen,
+        business_date=business_date, is_forced_advance=is_forced_advance,
+    )  # fmt: skip
+    servicing.lower_to_floors(as_of=business_date)
+    _after(deal.customer, business_date)
+    return overdue
+
+
+@transaction.atomic
+def record_transaction(
+    *, actor: Staff, customer: Customer, given: connections.TransactionInput, business_date: dt.date
+) -> RelatedTransaction:
+    """Keep a customer's related transaction and raise what it shows (W07, W08)."""
+    row = connections.record_transaction(actor=actor, customer=customer, given=given, business_date=business_date)
+    for finding in connections.judge_transaction(given, as_of=given.traded_date):
+        code = "W08" if finding.code == "PRICE_NOT_FAIR" else "W07"
+        raise_alert(
+            code=code, customer=customer, business_date=business_date, key=f"{code}:{row.pk}", message=finding.message
+        )
+    return row
+
+
+def open_excesses() -> list[Excess]:
+    """Every limit that is above its cap, the largest first."""
+    return list(
+        Excess.objects.filter(closed_at__isnull=True)
+        .select_related("node__customer", "node__group")
+        .order_by("-amount_fen")
+    )

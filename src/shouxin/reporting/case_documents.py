@@ -1,0 +1,145 @@
+"""授信审批表: one set of facts, three papers: the print page, Word from a template that a bank can edit, PDF.
+
+The papers of the public line are here too: a customer sees what was promised to it and nothing of the internal line.
+"""
+
+import datetime as dt
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from shouxin.approvals.models import Act, Case
+from shouxin.bank.selectors import get_institution
+from shouxin.domain.findings import Finding
+from shouxin.domain.money import format_wan
+from shouxin.facilities import rules
+from shouxin.facilities.models import PublicLine
+from shouxin.parties.models import Customer
+from shouxin.policy.products import find_product
+
+_DOCUMENTS = Path(__file__).resolve().parent / "documents"
+TEMPLATE = _DOCUMENTS / "approval_form.docx"
+STYLE = _DOCUMENTS / "approval_form.css"
+
+
+def findings_of(stored: list[dict[str, Any]]) -> list[Finding]:
+    """Findings as they were kept."""
+    return [Finding(**row) for row in stored]
+
+
+def plan_rows(case: Case) -> list[dict[str, Any]]:
+    """What a case proposes by member and product, texts in 万元."""
+    payload = case.payload
+    refused = set(case.result.get("refused_members", []))
+    if case.kind == Case.Kind.GROUP_LINE:
+        ids = [int(member) for member in payload["sub_limits"]]
+        customers = Customer.objects.filter(pk__in=ids).select_related("party", "unit").order_by("number")
+        return [
+            {
+                "name": customer.party.name,
+                "unit": customer.unit.name,
+                "amount": format_wan(payload["sub_limits"][str(customer.pk)]),
+                "amount_fen": payload["sub_limits"][str(customer.pk)],
+                "products": _products(payload["product_limits"].get(str(customer.pk), {}), case.created_date),
+                "is_refused": customer.pk in refused,
+                "id": customer.pk,
+            }
+            for customer in customers
+        ]
+    amount = payload.get("amount_fen")
+    return [
+        {
+            "name": case.subject_name,
+            "unit": case.unit.name,
+            "amount": format_wan(amount) if amount is not None else "—",
+            "amount_fen": amount or 0,
+            "products": _products(payload.get("product_limits", {}), case.created_date),
+            "is_refused": False,
+            "id": 0,
+        }
+    ]
+
+
+def _products(limits: Mapping[str, int], as_of: dt.date) -> str:
+    return "；".join(
+        f"{find_product(code, as_of=as_of).name} {format_wan(amount)}" for code, amount in sorted(limits.items())
+    )
+
+
+def approval_form(case: Case, *, as_of: dt.date) -> dict[str, Any]:
+    """Everything that stands on the approval form."""
+    acts = list(case.acts.filter(role__in=Act.SEPARATE).select_related("actor__unit", "on_behalf_of"))
+    amount = case.payload.get("amount_fen")
+    approved = case.result.get("amount_fen", amount if case.state in ("approved", "done") else None)
+    return {
+        "institution": get_institution().name,
+        "number": case.number,
+        "kind": case.get_kind_display(),
+        "subject": case.subject_name,
+        "unit": case.unit.name,
+        "created_date": str(case.created_date),
+        "state": case.get_state_display(),
+        "amount": format_wan(amount) if amount is not None else "—",
+        "approved": format_wan(approved) if approved is not None else "—",
+        "valid_from": case.payload.get("valid_from", ""),
+        "valid_to": case.payload.get("valid_to", ""),
+        "guarantee": case.payload.get("guarantee", "") or "—",
+        "conditions": case.payload.get("conditions", "") or case.payload.get("plan", "") or "—",
+        "level": case.level_name or "—",
+        "level_reasons": "；".join(case.level_reasons) or "—",
+        "exceptions": "；".join(case.exceptions) or "无",
+        "exception_reason": case.exception_reason or "—",
+        "minutes": case.minutes.number if case.minutes else "—",
+        "rows": plan_rows(case),
+        "findings": [
+            {"message": f.message, "basis": f"{f.citation}（{f.article}）" if f.citation else f.article}
+            for f in findings_of(case.findings)
+        ],
+        "opinions": [
+            {
+                "round": act.round,
+                "role": act.get_role_display(),
+                "name": act.actor.name + (f"（代 {act.on_behalf_of.name}）" if act.on_behalf_of else ""),
+                "unit": act.actor.unit.name,
+                "result": "" if act.agrees is None else "同意" if act.agrees else "不同意",
+                "opinion": act.opinion,
+                "date": str(act.acted_date),
+            }
+            for act in acts
+        ],
+        "legal_basis": "、".join(rules.legal_basis(as_of=max(case.created_date, dt.date(1999, 10, 20)))),
+        "printed": str(as_of),
+    }
+
+
+def approval_docx(case: Case, *, as_of: dt.date) -> bytes:
+    """The approval form as a Word file."""
+    from docxtpl import DocxTemplate
+
+    document = DocxTemplate(str(TEMPLATE))
+    document.render(approval_form(case, as_of=as_of), autoescape=True)
+    stream = io.BytesIO()
+    document.save(stream)
+    return stream.getvalue()
+
+
+def pdf_of(html: str) -> bytes:
+    """A page's HTML as a PDF; nothing is fetched from anywhere."""
+    from weasyprint import CSS, HTML
+
+    def refuse(url: str, *_: object, **__: object) -> dict[str, object]:
+        raise ValueError(f"a document may not fetch {url}")
+
+    return bytes(HTML(string=html, url_fetcher=refuse).write_pdf(stylesheets=[CSS(filename=str(STYLE))]))
+
+
+def customer_letter(customer: Customer, *, as_of: dt.date) -> dict[str, Any]:
+    """What a customer may be told: its certificates. An internal line is neither shown nor promised (CB-10)."""
+    lines = PublicLine.objects.filter(customer=customer, valid_from__lte=as_of, valid_to__gt=as_of, status="active")
+    return {
+        "institution": get_institution().name,
+        "customer": customer,
+        "lines": list(lines),
+        "as_of": as_of,
+    }

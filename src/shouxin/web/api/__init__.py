@@ -1,0 +1,60 @@
+"""The HTTP API at /api/v1 with its page at /api/docs. Each call translates in, makes one call, translates out."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+
+from shouxin.web.api.common import Problem, body_of, message
+from shouxin.web.api.customers import router as customers
+from shouxin.web.api.holds import router as holds
+from shouxin.web.api.limits import router as limits
+
+api = NinjaAPI(
+    title="Shouxin 授信·守信",
+    version="1",
+    description="额度预占、放款、归还与查询。金额为字符串（元，两位小数）并带币种；写入须带 Idempotency-Key。",
+    docs_url="/docs",
+    urls_namespace="api",
+)
+api.add_router("/v1", holds)
+api.add_router("/v1", limits)
+api.add_router("/v1", customers)
+
+
+@api.exception_handler(Problem)
+def _problem(request: HttpRequest, error: Problem) -> HttpResponse:
+    return api.create_response(request, {"findings": error.findings}, status=error.status)
+
+
+@api.exception_handler(AuthenticationError)
+def _no_key(request: HttpRequest, error: AuthenticationError) -> HttpResponse:  # noqa: ARG001
+    body = body_of(message("KEY_INVALID", "缺少有效的 X-API-Key。"))
+    answer = api.create_response(request, body, status=401)
+    answer["WWW-Authenticate"] = "X-API-Key"
+    return answer
+
+
+@api.exception_handler(ValidationError)
+def _bad_input(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    findings = [
+        message("INPUT_INVALID", f"{'.'.join(str(part) for part in problem['loc'])}：{problem['msg']}")
+        for problem in error.errors
+    ]
+    return api.create_response(request, {"findings": findings}, status=422)
+
+
+@api.exception_handler(HttpError)
+def _unreadable(request: HttpRequest, error: HttpError) -> HttpResponse:
+    return api.create_response(request, body_of(message("REQUEST_UNREADABLE", str(error))), status=error.status_code)
+
+
+def _leave_sign_in_to_keys(urls: Any) -> Any:
+    """The site's sign-in does not apply here: each call carries a key. The page about the API is open."""
+    for pattern in urls[0]:
+        pattern.callback.login_required = False
+    return urls
+
+
+urls = _leave_sign_in_to_keys(api.urls)

@@ -1,0 +1,35 @@
+"""Shapes of input on the limit pages."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from shouxin.limits.models import Node, StatusRequest
+from shouxin.web.forms import WanField
+
+
+class SimulateForm(forms.Form):
+    """An amount to try on a facility."""
+
+    facility = forms.TypedChoiceField(label=_("合同"), coerce=int)
+    amount = WanField(label=_("金额"))
+
+    def __init__(self, *args: Any, facilities: Sequence[Node], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["facility"].choices = [(node.pk, node.name) for node in facilities]  # type: ignore[attr-defined]
+
+
+class StatusForm(forms.Form):
+    """Which limit, what, and why."""
+
+    node = forms.TypedChoiceField(label=_("额度"), coerce=int)
+    act = forms.ChoiceField(label=_("动作"), choices=StatusRequest.Act.choices)
+    reason = forms.CharField(label=_("原因"), max_length=200)
+
+    def __init__(self, *args: Any, nodes: Sequence[Node], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["node"].choices = [  # type: ignore[attr-defined]
+            (node.pk, f"{node.get_kind_display()} {node.name}") for node in nodes
+        ]

@@ -1,0 +1,162 @@
+"""The policy register: versions and days, issuer hierarchy, receipts and study, questions to head office."""
+
+import datetime as dt
+from decimal import Decimal
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from shouxin.bank.models import Staff
+from shouxin.facilities.rules import judge_group_total
+from shouxin.rulebook import selectors, services
+from shouxin.rulebook.models import Document, Receipt, Version
+from shouxin.rulebook.seed import create_register
+from shouxin.rulebook.services import RegisterError
+from tests.conftest import DAY, SINCE, SmallBank
+from tests.demo import WAN
+
+KEY = "group.limit.pct_net_capital"
+
+
+@pytest.fixture
+def register(small_bank: SmallBank) -> SmallBank:
+    create_register()
+    return small_bank
+
+
+def version_two(bank: SmallBank, code: str = "line-management", in_force: dt.date = DAY) -> Version:
+    return services.enter_version(
+        actor=bank.risk_officer, document=Document.objects.get(code=code), issued_date=in_force,
+        in_force_from=in_force, business_date=DAY,
+    )  # fmt: skip
+
+
+@pytest.mark.clause("CB-02")
+def test_a_loan_of_the_day_before_is_not_judged_by_the_first_version(register: SmallBank) -> None:
+    version = selectors.find_version("line-management", as_of=dt.date(1999, 10, 20))
+    assert version is not None
+    assert (version.number, version.label, version.meeting) == (1, "试行", "第33次行长办公会议")
+    assert version.issued_date == dt.date(1999, 10, 20)
+    assert "苏州、三峡" in version.addressees
+    assert selectors.find_version("line-management", as_of=dt.date(1999, 10, 19)) is None
+
+
+def test_a_new_version_ends_the_one_before_it_and_not_the_past(register: SmallBank) -> None:
+    version = version_two(register, in_force=dt.date(2025, 7, 1))
+    before = selectors.find_version("line-management", as_of=dt.date(2025, 7, 1))
+    assert before is not None
+    assert before.number == 1, "not in force before it is published"
+    services.publish(actor=register.approver, version=version, units=[], business_date=DAY)
+    on_day = [selectors.find_version("line-management", as_of=dt.date(2025, month, 30)) for month in (6, 7)]
+    assert [v.number for v in on_day if v] == [1, 2]
+
+
+def test_the_one_who_entered_it_cannot_publish(register: SmallBank) -> None:
+    version = version_two(register)
+    with pytest.raises(RegisterError, match="四眼"):
+        services.publish(actor=register.risk_officer, version=version, units=[], business_date=DAY)
+    with pytest.raises(IntegrityError, match="version_four_eyes"), transaction.atomic():
+        Version.objects.filter(pk=version.pk).update(published_by=register.risk_officer)
+
+
+@pytest.mark.clause("CB+13")
+def test_only_head_office_changes_the_rule(register: SmallBank) -> None:
+    with pytest.raises(RegisterError, match="总行"):
+        services.enter_version(
+            actor=register.head_west, document=Document.objects.get(code="line-management"), issued_date=DAY,
+            in_force_from=DAY, business_date=DAY,
+        )  # fmt: skip
+
+
+@pytest.mark.clause("CB-03")
+def test_study_is_counted_by_unit_and_who_is_missing_is_listed(register: SmallBank) -> None:
+    """Sent to three branches; one of five has not confirmed at one of them: 80 %, listed first."""
+    for place in range(4):
+        Staff.objects.create(username=f"east-{place}", name=f"东{place}", unit=register.east, joined_date=SINCE)
+    from shouxin.bank.services import create_unit
+
+    third = create_unit(code="N", name="城北支行", kind="branch", parent=register.head_office)
+    Staff.objects.create(username="north", name="北", unit=third, joined_date=SINCE)
+    version = version_two(register)
+    sent = services.publish(
+        actor=register.approver, version=version, units=[register.east, register.west, third], business_date=DAY
+    )
+    assert sent == Receipt.objects.count() == 9
+    for receipt in Receipt.objects.exclude(staff__username="east-3"):
+        services.confirm(actor=receipt.staff, version=version, is_studied=True, business_date=DAY)
+    services.confirm(actor=Staff.objects.get(username="east-3"), version=version, is_studied=False, business_date=DAY)
+    first = selectors.study_progress(version)[0]
+    assert (first.unit_name, first.percent, first.received, first.open_names) == ("城东支行", 80, 5, ("东3",))
+    with pytest.raises(RegisterError, match="没有下发"):
+        services.confirm(actor=register.operator, version=version, is_studied=True, business_date=DAY)
+
+
+@pytest.mark.clause("CB-04")
+def test_a_question_waits_at_head_office_and_the_asker_is_told(register: SmallBank) -> None:
+    version = selectors.find_version("line-management", as_of=DAY)
+    assert version is not None
+    question = services.ask(
+        actor=register.manager_west, version=version, text="分公司如何归户？", article="第二条", business_date=DAY
+    )
+    assert list(selectors.open_questions()) == [question]
+    with pytest.raises(RegisterError, match="总行"):
+        services.reply(actor=register.head_west, question=question, text="x", business_date=DAY)
+    services.reply(actor=register.risk_officer, question=question, text="按法人归户。", business_date=DAY)
+    assert list(selectors.open_questions()) == []
+    assert list(selectors.unseen_replies(register.manager_west)) == [question]
+    services.mark_reply_seen(actor=register.manager_west, question=question, business_date=DAY)
+    assert list(selectors.unseen_replies(register.manager_west)) == []
+
+
+@pytest.mark.clause("HA-01")
+def test_a_stricter_limit_of_the_province_union_overrides_the_banks(register: SmallBank) -> None:
+    """12 % of 50,000 is 6,000: allowed on the line, refused a fen above, and not before it was in force."""
+    document = Document.objects.create(
+        code="province", title="省联社授信管理规定", issuer="province_union", issuer_name="省联社"
+    )
+    version = services.enter_version(
+        actor=register.risk_officer, document=document, issued_date=DAY, in_force_from=DAY, business_date=DAY
+    )
+    services.set_limit_value(
+        actor=register.risk_officer, version=version, parameter=KEY, value="12", article="第八条", business_date=DAY
+    )
+    assert selectors.effective_limit(KEY, DAY).decimal == 15, "not published yet"
+    services.publish(actor=register.approver, version=version, units=[], business_date=DAY)
+    assert [f.code for f in judge_group_total(amount_fen=6_000 * WAN, as_of=DAY) if f.is_refusal] == []
+    (refused,) = [f for f in judge_group_total(amount_fen=6_000 * WAN + 1, as_of=DAY) if f.is_refusal]
+    assert (refused.article, refused.citation) == ("HA-01", "《省联社授信管理规定》第八条")
+    earlier = DAY - dt.timedelta(days=1)
+    assert [f.code for f in judge_group_total(amount_fen=7_000 * WAN, as_of=earlier) if f.is_refusal] == []
+    assert [(row.issuer, row.value, row.is_ruling) for row in selectors.ranked_values(KEY, DAY)] == [
+        ("省联社", Decimal(12), True), ("本行制度", Decimal(15), False),
+    ]  # fmt: skip
+
+
+def test_a_laxer_value_of_a_higher_issuer_does_not_loosen(register: SmallBank) -> None:
+    version = version_two(register, code="group-guideline")
+    services.set_limit_value(
+        actor=register.risk_officer, version=version, parameter=KEY, value="20", article="第十二条", business_date=DAY
+    )
+    services.publish(actor=register.approver, version=version, units=[], business_date=DAY)
+    assert selectors.effective_limit(KEY, DAY).decimal == 15
+
+
+@pytest.mark.parametrize(("parameter", "value", "why"), [("no.such", "1", "没有名为"), (KEY, "十", "不是数字"),
+                                                        (KEY, "-1", "不能作为限额")])  # fmt: skip
+def test_a_wrong_limit_value_is_refused(register: SmallBank, parameter: str, value: str, why: str) -> None:
+    version = version_two(register)
+    with pytest.raises(RegisterError, match=why):
+        services.set_limit_value(
+            actor=register.risk_officer, version=version, parameter=parameter, value=value, article="x",
+            business_date=DAY,
+        )  # fmt: skip
+
+
+@pytest.mark.clause("BR-01", "JS-01", "UC-01", "CB-05", "CB+11")
+@pytest.mark.parametrize("requirement", ["BR-01", "JS-01", "UC-01", "CB-05", "CB+11"])
+def test_the_bases_are_cited_highest_issuer_first(register: SmallBank, requirement: str) -> None:
+    found = selectors.clauses_of(requirement, as_of=DAY)
+    assert found
+    ranks = [clause.version.document.rank for clause in found]
+    assert ranks == sorted(ranks)
+    assert selectors.clauses_of(requirement, as_of=dt.date(1990, 1, 1)) == []
