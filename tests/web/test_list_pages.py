@@ -1,5 +1,6 @@
 """The list through its pages: saved views, columns, acts on many, rows in place, board, import, pool, handover."""
 
+import datetime as dt
 import io
 
 import openpyxl
@@ -8,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from shouxin.audit.models import Entry
-from shouxin.engagement.models import Activity, SuspectedLink
+from shouxin.engagement.models import Activity, Contact, RoleCard, SuspectedLink
 from shouxin.parties.models import ClassScheme, Customer, CustomerClass, Handover, SavedView
 from shouxin.parties.pool import release
 from shouxin.parties.services import ContactInput, add_prospect
@@ -199,3 +200,26 @@ def test_a_duplicate_outside_the_view_is_masked_and_can_be_asked_for(small_bank:
     client.post(reverse("customer_ask", args=[customer.pk]))
     entry = Entry.objects.get(action="parties.customer.asked_for")
     assert (entry.actor, entry.subject_id) == (small_bank.manager_east, str(customer.pk))
+
+
+@pytest.mark.clause("NS-07")
+def test_the_outline_of_a_call_is_printable(small_bank: SmallBank) -> None:
+    """One sheet with whom to ask for, what they care for, and the steps; another's customer has none for me."""
+    customer = fill(small_bank, 1)[0]
+    role = RoleCard.objects.get(name="财务总监")
+    Contact.objects.create(customer=customer, name="张建国", title="总", role=role)
+    url = reverse("call_sheet", args=[customer.number])
+    page = sign_in(small_bank.manager_west).get(url).content.decode()
+    assert all(text in page for text in ("沟通提纲", "张总", "现金流", "问候与称呼", "data-print"))
+    assert sign_in(small_bank.manager_east).get(url).status_code == 404
+
+
+@pytest.mark.clause("QU-07")
+def test_customers_that_nobody_contacted_for_long_are_listed(small_bank: SmallBank) -> None:
+    """More than 30 days without a contact: on the line not yet, a day over it yes."""
+    customers = fill(small_bank, 3)
+    for customer, days in zip(customers, (30, 31, 90), strict=True):
+        Customer.objects.filter(pk=customer.pk).update(last_contact_date=DAY - dt.timedelta(days=days))
+    client = sign_in(small_bank.manager_west)
+    assert sorted(names(client, quick="silent")) == ["公司01", "公司02"]
+    assert names(client, quick="silent", order="last-contact") == ["公司02", "公司01"]

@@ -59,6 +59,7 @@ def add_customer(
     org_type: str = "",
     next_step: str = "",
     next_step_date: dt.date | None = None,
+    referred_by: Customer | None = None,
 ) -> Customer:
     """Put a party on the list of one person (CL-03) with its contact ways (NS-04) and class (CL-02)."""
     customer = Customer.objects.create(
@@ -67,6 +68,7 @@ def add_customer(
         stage=stage,
         unit=unit,
         org_type=org_type,
+        referred_by=referred_by,
         next_step=next_step,
         next_step_date=next_step_date,
     )
@@ -153,6 +155,8 @@ def add_prospect(
     next_step_date: dt.date | None = None,
     uscc: str = "",
     identity_number: str = "",
+    org_type: str = "",
+    referred_by: Customer | None = None,
 ) -> Customer:
     """Fill one line of one's own list. Raises CustomerInputError without a name or with a number that is taken."""
     name = name.strip()
@@ -179,6 +183,8 @@ def add_prospect(
         contacts=contacts,
         next_step=next_step,
         next_step_date=next_step_date,
+        org_type=org_type,
+        referred_by=referred_by,
     )
 
 

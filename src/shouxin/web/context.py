@@ -72,6 +72,8 @@ def _sections(path: str, roles: frozenset[str], *, waiting: int, tasks: int, ste
                     if roles & {*_WITH_CUSTOMERS, Role.ADMINISTRATOR}
                     else []
                 ),
+                *([item("duplicate_list", _("疑似重复"), "git-merge")] if Role.BRANCH_HEAD in roles else []),
+                *([item("suspected_links", _("关联线索"), "route")] if Role.IDENTIFICATION_OFFICER in roles else []),
                 item("group_list", _("集团客户"), "sitemap", tasks),
             ],
         },

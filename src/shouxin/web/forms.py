@@ -18,7 +18,7 @@ from shouxin.domain.identifiers import (
 )
 from shouxin.domain.money import Money, MoneyError
 from shouxin.facilities.models import Deal, Facility
-from shouxin.parties.models import ContactPoint, CustomerClass, Party
+from shouxin.parties.models import ContactPoint, Customer, CustomerClass, Party
 from shouxin.parties.services import ContactInput
 from shouxin.policy.products import resolve_product
 
@@ -62,6 +62,9 @@ class ProspectForm(forms.Form):
 
     name = forms.CharField(label=_("名称"), max_length=200)
     kind = forms.ChoiceField(label=_("类型"), choices=Party.Kind.choices)
+    org_type = forms.ChoiceField(
+        label=_("机构类别"), choices=[("", _("（未填）")), *Customer.OrgType.choices], required=False
+    )
     uscc = forms.CharField(label=_("统一社会信用代码"), max_length=18, required=False, help_text=_("机构填写"))
     identity_number = forms.CharField(label=_("身份证号"), max_length=18, required=False, help_text=_("个人填写"))
     phone = forms.CharField(label=_("电话号码"), max_length=40, required=False)
@@ -78,6 +81,9 @@ class ProspectForm(forms.Form):
     )
     next_step = forms.CharField(label=_("下一步"), max_length=200, required=False)
     next_step_date = forms.DateField(label=_("下一步日期"), required=False, widget=DayInput())
+    referrer = forms.CharField(
+        label=_("引荐客户号"), max_length=20, required=False, help_text=_("老客户引荐的，填写其客户号")
+    )
     confirm_duplicate = forms.BooleanField(label=_("确认不是同一客户，仍要新增"), required=False)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

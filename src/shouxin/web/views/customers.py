@@ -67,7 +67,7 @@ def show_list(request: HttpRequest, visit: Visit) -> HttpResponse:
         "query": filters.query(),
         "as_of": visit.as_of,
         "visit": visit,
-        "columns": filters.columns,
+        **_headings(filters.columns),
         "can_edit": visit.has(Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD),
         "pool": {due.customer.pk: due for due in due_for_pool(rows, day=visit.as_of)}
         if "pool" in filters.columns
@@ -111,6 +111,14 @@ def _around_list(request: HttpRequest, visit: Visit, filters: Filters) -> dict[s
         "all_classes": all_classes,
         "actions": actions,
     }
+
+
+def _headings(columns: tuple[str, ...]) -> dict[str, object]:
+    """What the columns are called, looked up once a page and not once a cell."""
+    labels = dict(_column_choices())
+    texts = {"name": _("客户名称"), "no_step": _("无下一步"), "edit": _("修改类别或下一步")}
+    heads = [(labels[column], column, column in {"limit", "pool"}) for column in columns]
+    return {"columns": columns, "labels": labels | texts, "heads": heads}
 
 
 def _column_choices() -> list[tuple[str, str]]:
@@ -299,14 +307,28 @@ def add(request: HttpRequest, visit: Visit) -> HttpResponse:
     similar: list[dict[str, object]] = []
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
+        referrer = visit.customers.filter(number=data["referrer"]).first() if data["referrer"] else None
+        if data["referrer"] and referrer is None:
+            form.add_error("referrer", _("没有这个客户，或不在您的数据范围内"))
+            return render(request, "pages/customer_form.html", {"form": form, "similar": []}, status=422)
         similar = [_similar(customer, visit) for customer in find_similar(name=data["name"], phone=data["phone"])]
         if not similar or data["confirm_duplicate"]:
-            kept = ("name", "kind", "uscc", "identity_number", "customer_class", "next_step", "next_step_date")
+            kept = (
+                "name",
+                "kind",
+                "uscc",
+                "identity_number",
+                "customer_class",
+                "next_step",
+                "next_step_date",
+                "org_type",
+            )
             try:
                 customer = services.add_prospect(
                     actor=visit.actor,
                     contacts=form.contacts(),
                     business_date=visit.business_date,
+                    referred_by=referrer,
                     **{name: data[name] for name in kept},
                 )
                 return redirect("customer_detail", number=customer.number)
@@ -481,5 +503,11 @@ def edit_row(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
     elif not request.GET.get("cancel"):
         return render(request, "pages/_customer_row_edit.html", context)
     rows = customer_rows(visit.customers.filter(pk=customer.pk), as_of=visit.as_of, columns=filters.columns)
-    context |= {"customer": rows.get(), "columns": filters.columns, "can_edit": True, "as_of": visit.as_of, "pool": {}}
+    context |= {
+        "customer": rows.get(),
+        "can_edit": True,
+        "as_of": visit.as_of,
+        "pool": {},
+        **_headings(filters.columns),
+    }
     return render(request, "pages/_customer_row.html", context)
