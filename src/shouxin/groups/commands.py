@@ -58,6 +58,10 @@ class _Day(click.ParamType[dt.date]):
             self.fail(f"{value} is not a date like 2025-06-30", param, ctx)
 
 
+def _today() -> str:
+    return dt.datetime.now(dt.UTC).astimezone().date().isoformat()
+
+
 def _common(command: Any) -> Any:
     """The options that identify and what-if share; what is not given comes from the policy of the day."""
     options = (
@@ -182,8 +186,7 @@ def _rules_of(about: Mapping[str, Any]) -> ProofRules:
 
 @click.command("what-if")
 @click.argument("source", metavar="DIR", type=click.Path(exists=True, path_type=Path))
-@click.option("--as-of", type=_Day(), default=lambda: dt.datetime.now(dt.UTC).astimezone().date().isoformat(), show_default="today",
-              help="The day to look at, like 2025-06-30.")  # fmt: skip
+@click.option("--as-of", type=_Day(), default=lambda: _today(), show_default="today", help="The day to look at.")
 @click.option("--change", "changes", multiple=True, required=True,
               help='"holding:HOLDER,COMPANY,PERCENT": then HOLDER has PERCENT of the votes of COMPANY. '
               '"agreement:CONTROLLER,COMPANY,KIND": then there is that agreement.')  # fmt: skip
