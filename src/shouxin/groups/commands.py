@@ -186,7 +186,7 @@ def _rules_of(about: Mapping[str, Any]) -> ProofRules:
 
 @click.command("what-if")
 @click.argument("source", metavar="DIR", type=click.Path(exists=True, path_type=Path))
-@click.option("--as-of", type=_Day(), default=lambda: _today(), show_default="today", help="The day to look at.")
+@click.option("--as-of", type=_Day(), default=_today, show_default="today", help="The day to look at.")
 @click.option("--change", "changes", multiple=True, required=True,
               help='"holding:HOLDER,COMPANY,PERCENT": then HOLDER has PERCENT of the votes of COMPANY. '
               '"agreement:CONTROLLER,COMPANY,KIND": then there is that agreement.')  # fmt: skip
