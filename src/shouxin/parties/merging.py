@@ -56,16 +56,6 @@ REVIEWED: dict[tuple[str, str], str] = {
     ("monitoring_review", "customer_id"): STOP,
     ("facilities_facility", "customer_id"): STOP,
     ("facilities_deal", "customer_id"): STOP,
-    ("facilities_creditrating", "customer_id"): STOP,
-    ("facilities_customerline", "customer_id"): STOP,
-    ("facilities_evaluation", "customer_id"): STOP,
-    ("facilities_financialstatement", "customer_id"): STOP,
-    ("facilities_linefreeze", "customer_id"): STOP,
-    ("facilities_managingbranch", "customer_id"): STOP,
-    ("facilities_publicline", "customer_id"): STOP,
-    ("facilities_relatedtransaction", "customer_id"): STOP,
-    ("monitoring_alert", "customer_id"): STOP,
-    ("monitoring_review", "customer_id"): STOP,
     ("groups_membership", "customer_id"): STOP,
 }
 
