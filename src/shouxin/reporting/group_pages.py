@@ -318,7 +318,7 @@ class WhatIf:
 def what_if(suppositions: Sequence[Supposition], *, scope: DataScope, as_of: dt.date) -> WhatIf:
     """Run the engine on the evidence as it is and as it would be; nothing is written.
 
-    Groups are shown when they hold a customer in view.
+    Groups are shown when they hold a customer in view, findings when they are about one or somebody asked about.
     """
     settings = settings_from(load_book(), as_of)
     evidence = read_evidence()
@@ -331,6 +331,8 @@ def what_if(suppositions: Sequence[Supposition], *, scope: DataScope, as_of: dt.
     new = {group.customers: group for group in after.groups}
     known = {(finding.code, finding.subject, finding.message) for finding in before.suspicions}
     in_view = {str(pk) for pk in visible_customers(scope).values_list("party_id", flat=True)}
+    asked = {str(pk) for supposition in suppositions for pk in (supposition.holder, supposition.company)}
+    told = evidence.entities.keys() if scope.reach is Reach.ALL else in_view | asked
 
     def shown(
         groups: dict[frozenset[str], Group], others: Collection[frozenset[str]], found: Determination
@@ -345,7 +347,7 @@ def what_if(suppositions: Sequence[Supposition], *, scope: DataScope, as_of: dt.
         new_findings=[
             finding.message
             for finding in after.suspicions
-            if (finding.code, finding.subject, finding.message) not in known
+            if (finding.code, finding.subject, finding.message) not in known and finding.subject in told
         ],
     )
 
