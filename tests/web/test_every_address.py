@@ -27,7 +27,8 @@ PEOPLE = ("liujg", "zhoulp", "maj", "hewei", "qianf", "wanghy", "fengxc", "gaoyl
 OPEN_TO_ALL = {"healthz", "sign_in", "set_language", "sign_out"}
 # Their members are shown to whoever sees one of them, and a dossier to whoever approves it: tested with those pages.
 SHOWS_RELATED = (
-    "exposure_", "group_", "candidate_", "merge_task", "what_if", "drawing", "workbench", "parameter", "product", "bank", "capital",
+    "exposure_", "group_", "candidate_", "merge_task", "what_if", "drawing", "workbench", "parameter", "product", "bank",
+    "capital",
 )  # fmt: skip
 
 
