@@ -42,8 +42,8 @@ def compare(*, content: bytes, system: str, username: str) -> str:
     try:
         run = day.reconcile(system=system[:40], business_date=today, text=text_of(content), actor=actor)
     except day.ReconciliationFileError as error:
-        told = "\n".join(f"第 {e.line} 行 {e.column}：{e.reason}" for e in error.errors)
-        raise click.UsageError(f"文件有误，未作比对：\n{told}") from error
+        wrong = "\n".join(f"第 {e.line} 行 {e.column}：{e.reason}" for e in error.errors)
+        raise click.UsageError(f"文件有误，未作比对：\n{wrong}") from error
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     items = list(run.items.all())
