@@ -42,6 +42,7 @@ def ask(bank: DemoBank, code: str, wan: str, *, product: str = "working_capital_
     return request_drawing(actor=bank.staff(by), request=request, key=key, business_date=DAY)
 
 
+@pytest.mark.clause("X13")
 def test_a_released_deposit_raises_the_exposure_and_stops_drawings(demo_bank: DemoBank) -> None:
     """X13: D's certificate is released while the 500 loan stands: 1,200 of 900, an excess, W03 to all branches."""
     pledged = deal(demo_bank, "D", "cd_pledged_loan")
@@ -60,6 +61,7 @@ def test_a_released_deposit_raises_the_exposure_and_stops_drawings(demo_bank: De
     assert totals[demo_bank.customer("D").pk].control_use_fen == 700 * WAN, "yesterday it was covered"
 
 
+@pytest.mark.clause("X14")
 def test_a_fallen_margin_breaks_the_members_limit(demo_bank: DemoBank) -> None:
     """X14: B's margin falls from 1,000 to 800: 2,200 of 2,200 holds; to 700: 2,300 is above."""
     acceptance = deal(demo_bank, "B", "bank_acceptance")
@@ -109,7 +111,7 @@ def test_servicing_is_for_operations_and_the_own_branch(demo_bank: DemoBank, who
         )
 
 
-@pytest.mark.clause("A-26")
+@pytest.mark.clause("A-26", "X12")
 def test_drawing_on_a_commitment_uses_nothing_more(demo_bank: DemoBank) -> None:
     """X12: E draws the committed 200: commitment −200, loan +200, use 1,100 as before, although little is free."""
     commitment = Deal.objects.get(customer=demo_bank.customer("E"), is_drawn=False)
@@ -321,7 +323,7 @@ def test_a_transaction_is_reported_with_four_items_in_ten_working_days(demo_bank
 
 
 @pytest.mark.parametrize(("rate_day", "refused"), [(DAY, False), (DAY - dt.timedelta(days=1), True)])
-@pytest.mark.clause("A-27")
+@pytest.mark.clause("A-27", "Y10")
 def test_a_foreign_currency_is_controlled_at_the_rate_of_the_day(
     demo_bank: DemoBank, rate_day: dt.date, refused: bool
 ) -> None:
