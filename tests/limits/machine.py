@@ -105,7 +105,7 @@ class LedgerMachine(RuleBasedStateMachine):
             again = self._reserve(key, leaf, amount, DAYS[1], 0, payload)
         except limits.KeyReusedError:
             fingerprint = IdempotencyKey.objects.get(caller="m", key=key).fingerprint
-            asked = limits.fingerprint_of(facility_id=leaf, amount_fen=amount, business_date=DAYS[1], payload=payload)
+            asked = limits.fingerprint_of(facility_id=leaf, amount_fen=amount, payload=payload)
             assert fingerprint != asked
         else:
             assert not change

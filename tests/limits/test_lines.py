@@ -305,3 +305,36 @@ def test_freezing_by_hand_takes_two_persons(chain: Chain, small_bank: SmallBank)
     with pytest.raises(limits.LedgerError) as caught:
         lines.decide_status(actor=bank.approver, request=asked, is_agreed=True, business_date=DAY)
     assert caught.value.code == "DECIDED_ALREADY"
+
+
+def test_a_status_act_must_fit_the_limit(chain: Chain, small_bank: SmallBank) -> None:
+    """Reinstating opens no closed or expired line and lifts no freeze; what fitted when asked must fit when decided."""
+    bank, act = small_bank, StatusRequest.Act
+
+    def ask(what: str) -> StatusRequest:
+        return lines.propose_status(
+            actor=bank.risk_officer, node=chain.facility, act=what, reason="核查", business_date=DAY
+        )
+
+    def decide(asked: StatusRequest, *, is_agreed: bool = True) -> None:
+        lines.decide_status(actor=bank.approver, request=asked, is_agreed=is_agreed, business_date=DAY)
+
+    for unfit in (act.UNFREEZE, act.REINSTATE):
+        with pytest.raises(limits.LedgerError) as caught:
+            ask(unfit)
+        assert caught.value.code == "STATUS_NOT_FITTING"
+    decide(ask(act.SUSPEND))
+    decide(ask(act.FREEZE))
+    with pytest.raises(limits.LedgerError, match="请先解冻"):
+        ask(act.REINSTATE)
+    decide(ask(act.UNFREEZE))
+    waiting = ask(act.REINSTATE)
+    limits.set_status(node=chain.facility, status="CLOSED", reason="结清", business_date=DAY, actor_id=None)
+    with pytest.raises(limits.LedgerError, match="已关闭"):
+        decide(waiting)
+    assert Node.objects.get(pk=chain.facility.pk).status == "CLOSED"
+    assert StatusRequest.objects.get(pk=waiting.pk).state == "PROPOSED"
+    decide(waiting, is_agreed=False)
+    for unfit in act.values:
+        with pytest.raises(limits.LedgerError, match="已关闭"):
+            ask(unfit)

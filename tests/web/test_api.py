@@ -1,11 +1,13 @@
 """The HTTP API: keys and scopes, data scope, Idempotency-Key, amounts as texts, refusals with every reason."""
 
 import datetime as dt
+import importlib
 import uuid
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.db import connection as django_connection
 from django.test import Client
 from django.utils import timezone
@@ -13,6 +15,7 @@ from django.utils import timezone
 from shouxin.facilities.models import Facility
 from shouxin.facilities.services import open_facility
 from shouxin.limits import services as limits
+from shouxin.limits.ledger import LedgerError
 from shouxin.limits.models import Hold, IdempotencyKey, Node
 from shouxin.parties.services import add_customer, create_party
 from shouxin.web.api_keys import create_client, revoke_client
@@ -20,6 +23,7 @@ from shouxin.web.models import ApiClient
 from tests.conftest import DAY, SmallBank
 
 YEAR_END = dt.date(2026, 1, 1)
+HOLDS: Any = importlib.import_module("shouxin.web.api.holds")
 
 
 @dataclass
@@ -123,6 +127,48 @@ def test_a_key_missing_reused_or_at_work(caller: Caller) -> None:
         busy = caller.hold("1", idempotency="B")
         assert (busy.status_code, codes(busy)) == (409, ["KEY_AT_WORK"])
     assert caller.hold("1", idempotency="B").status_code == 201
+
+
+def test_a_retry_on_the_next_day_or_after_the_expiry_gets_the_stored_answer(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the caller asked is the same, so nothing is booked twice and nobody is sent for another key."""
+    expires = (timezone.now() + dt.timedelta(days=1)).isoformat()
+    first = caller.hold("600", idempotency="A", expires=expires)
+    monkeypatch.setattr(HOLDS, "business_date_now", lambda: DAY + dt.timedelta(days=1))
+    assert caller.hold("600", idempotency="A", expires=expires).json() == first.json()
+    monkeypatch.setattr(HOLDS, "_is_ahead", lambda _expires: False)
+    assert caller.hold("600", idempotency="A", expires=expires).json() == first.json()
+    assert codes(caller.hold("601", idempotency="A", expires=expires)) == ["KEY_REUSED"]
+    assert codes(caller.hold("600", idempotency="B", expires=expires)) == ["EXPIRY_INVALID"]
+    assert Hold.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "broken", [OperationalError("server closed the connection"), LedgerError("OUTCOME_UNKNOWN", "记账中断")]
+)
+def test_a_broken_connection_is_not_told_as_a_refusal(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch, broken: Exception
+) -> None:
+    """The booking may have been committed: the caller is to ask again with the same key."""
+
+    def breaks(*_args: object, **_named: object) -> None:
+        raise broken
+
+    expires = (timezone.now() + dt.timedelta(days=1)).isoformat()
+    with monkeypatch.context() as patch:
+        patch.setattr(HOLDS.admission, "reserve", breaks)
+        lost = caller.hold("1", idempotency="A", expires=expires)
+    assert (lost.status_code, codes(lost)) == (503, ["OUTCOME_UNKNOWN"])
+    assert caller.hold("1", idempotency="A", expires=expires).status_code == 201
+
+
+def test_amounts_and_missing_rates_are_explained_in_words(caller: Caller) -> None:
+    assert "至多两位小数" in caller.hold("1.001").json()["findings"][0]["message"]
+    expires = (timezone.now() + dt.timedelta(days=1)).isoformat()
+    body = {"facility": "HT-1", "amount": "1", "currency": "USD", "expires_at": expires}
+    answer = caller.send("/holds", body)
+    assert (answer.status_code, codes(answer)) == (422, ["RATE_MISSING"])
 
 
 @pytest.mark.parametrize("amount", ["-1", "0", "0.00", "1.001", "1e9", "99999999999999999999", "一百", "", "NaN"])

@@ -7,7 +7,10 @@ import pytest
 from django.urls import reverse
 
 from shouxin.audit.models import Entry
+from shouxin.facilities.group_changes import decide_change
+from shouxin.groups import judgement
 from shouxin.groups.models import Candidate, CustomerGroup, GroupChange, Holding, Membership, MergeTask
+from shouxin.groups.services import run_determination
 from shouxin.intake.evidence_files import read_evidence as read_evidence_file
 from shouxin.parties.models import Party
 from tests.demo import DAY, DemoBank
@@ -210,3 +213,41 @@ def test_the_picture_marks_what_changed_between_two_days(demo_bank: DemoBank) ->
     edges = page.context["page"].graph["edges"]
     changed = {edge["change"]: edge["label"] for edge in edges if edge.get("change") and edge["target"] == str(d.pk)}
     assert changed == {"gone": "20%", "changed": "49% → 69%"}
+
+
+@pytest.mark.parametrize("asked", ["²", "9" * 5000, "-1", "x"])
+def test_a_version_that_is_no_number_is_the_usual_one(demo_bank: DemoBank, asked: str) -> None:
+    page = sign_in(demo_bank.staff("gaoyl")).get(group_url("group_versions"), {"a": asked, "b": asked})
+    assert (page.status_code, page.context["chosen"]) == (200, (0, 1))
+
+
+def test_merge_tasks_and_the_end_of_a_group_are_only_for_those_who_see_a_member(demo_bank: DemoBank) -> None:
+    outsider = sign_in(demo_bank.staff("maj"))
+    task = MergeTask.objects.get(status="open")
+    listed = outsider.get("/groups/")
+    assert (list(listed.context["tasks"]), task.first.name in listed.content.decode()) == ([], False)
+    assert list(sign_in(demo_bank.staff("gaoyl")).get("/groups/").context["tasks"]) == [task]
+    group = CustomerGroup.objects.get(number="JT-00001")
+    change = GroupChange.objects.create(
+        kind="close", group=group, name=group.name, members=[], reason="已无关联", proposed_by=demo_bank.staff("gaoyl")
+    )
+    Membership.objects.filter(group=group).update(valid=(dt.date(2020, 1, 1), dt.date(2021, 1, 1)))
+    assert outsider.get(f"/groups/changes/{change.pk}/").status_code == 404
+    assert sign_in(demo_bank.staff("hewei")).get(f"/groups/changes/{change.pk}/").status_code == 200
+
+
+def test_what_was_merged_is_not_asked_again_until_the_evidence_changes(demo_bank: DemoBank) -> None:
+    gaoyl, linzy = demo_bank.staff("gaoyl"), demo_bank.staff("linzy")
+    change = judgement.propose_merge_decision(
+        actor=gaoyl, task=MergeTask.objects.get(), choice="merge", reason="兄弟两系", business_date=DAY
+    )
+    decide_change(actor=linzy, change=change, is_approved=True, decision="同意", business_date=DAY)
+    run = run_determination(actor=gaoyl, as_of=DAY, business_date=DAY)
+    assert run.counts["overlaps"] == 0
+    assert set(run.candidates.values_list("status", "group__number")) == {("confirmed", "JT-00001")}
+    assert not MergeTask.objects.filter(status="open").exists()
+    (row,) = sign_in(gaoyl).get("/groups/").context["rows"]
+    assert row.member_count == 6, "the shared members count once"
+    Holding.objects.filter(company__source_id="F").delete()
+    again = run_determination(actor=gaoyl, as_of=DAY, business_date=DAY)
+    assert again.candidates.filter(status="proposed", updates__number="JT-00001").exists()

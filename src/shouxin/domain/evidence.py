@@ -150,7 +150,8 @@ class Register:
     posts: tuple[Post, ...]
     dependence: tuple[Dependence, ...]
     guarantees: tuple[Guarantee, ...]
-    over_total: tuple[str, ...] = field(default=())
+    over_total: Mapping[str, int] = field(default_factory=dict)
+    """Companies of which more is known to be held than was declared, with what was declared."""
 
     @classmethod
     def of(cls, evidence: Evidence, day: dt.date) -> "Register":
@@ -204,15 +205,15 @@ def _in_force(facts: Iterable[_Fact], day: dt.date) -> Iterable[_Fact]:
 
 def _votes(
     evidence: Evidence, day: dt.date
-) -> tuple[dict[str, dict[str, int]], dict[str, int], dict[str, int], tuple[str, ...]]:
-    """Votes per company and holder in one unit, totals by D2, what is known, and the companies above their total."""
+) -> tuple[dict[str, dict[str, int]], dict[str, int], dict[str, int], dict[str, int]]:
+    """Votes per company and holder in one unit, totals by D2, what is known, and what companies above it declared."""
     rows: defaultdict[str, list[Holding]] = defaultdict(list)
     for holding in _in_force(evidence.holdings, day):
         rows[holding.company].append(holding)
     votes_of: dict[str, dict[str, int]] = {}
     total: dict[str, int] = {}
     known: dict[str, int] = {}
-    over: list[str] = []
+    over: dict[str, int] = {}
     for company, holdings in rows.items():
         entity = evidence.entities.get(company)
         declared, share_factor, percent_factor = _units(holdings, entity.total_votes if entity else None)
@@ -227,8 +228,8 @@ def _votes(
         total[company] = max(declared, held)
         known[company] = held
         if declared and held > declared:
-            over.append(company)
-    return votes_of, total, known, tuple(sorted(over))
+            over[company] = declared
+    return votes_of, total, known, dict(sorted(over.items()))
 
 
 def _units(holdings: list[Holding], declared: int | None) -> tuple[int, int, int]:

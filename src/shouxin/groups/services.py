@@ -25,6 +25,7 @@ from shouxin.groups.models import (
     CandidateMember,
     CustomerGroup,
     Determination,
+    GroupChange,
     MergeTask,
 )
 from shouxin.groups.policy_settings import settings_from
@@ -51,6 +52,9 @@ def run_determination(
     found = engine.identify(evidence, as_of=as_of, settings=settings, anchors=anchors)
     Candidate.objects.filter(status=Candidate.Status.PROPOSED).update(status=Candidate.Status.SUPERSEDED)
     MergeTask.objects.filter(status=MergeTask.Status.OPEN).update(status=MergeTask.Status.OBSOLETE)
+    confirmed = _confirmed_sets(as_of)
+    merged = _merged(found, confirmed)
+    overlaps = [overlap for overlap in found.overlaps if overlap.first not in merged or overlap.second not in merged]
     run = Determination.objects.create(
         as_of_date=as_of,
         requested_by=actor,
@@ -59,7 +63,7 @@ def run_determination(
         counts={
             "groups": len(found.groups),
             "control_pairs": sum(len(star.steps) for star in found.stars if star.unit.kind == "one"),
-            "overlaps": len(found.overlaps),
+            "overlaps": len(overlaps),
         },
         findings=[
             {
@@ -71,8 +75,9 @@ def run_determination(
             for suspicion in found.suspicions
         ],
     )
-    confirmed = _confirmed_sets(as_of)
-    matches = _matches(found.groups, confirmed)
+    open_groups = [group for group in found.groups if group.label not in merged]
+    done = {known for known, _ in merged.values()}
+    matches = merged | _matches(open_groups, {ids: known for ids, known in confirmed.items() if known not in done})
     candidates = {group.label: _store_candidate(run, group, found, matches.get(group.label)) for group in found.groups}
     MergeTask.objects.bulk_create(
         MergeTask(
@@ -81,13 +86,13 @@ def run_determination(
             second=candidates[overlap.second],
             shared=sorted(map(int, overlap.shared)),
         )
-        for overlap in found.overlaps
+        for overlap in overlaps
     )
     audit.record(
         actor=actor,
         action="groups.determination.run",
         subject=("determination", run.pk),
-        summary=f"集团识别（截止 {as_of}）：{len(found.groups)} 个集团，{len(found.overlaps)} 项合并认定",
+        summary=f"集团识别（截止 {as_of}）：{len(found.groups)} 个集团，{len(overlaps)} 项合并认定",
         business_date=business_date,
     )
     return run
@@ -149,6 +154,21 @@ def _confirmed_sets(as_of: dt.date) -> dict[frozenset[int], CustomerGroup]:
         left_out = Customer.objects.filter(pk__in=judgement.excluded_from(group))
         parties.update(left_out.values_list("party_id", flat=True))
     return {frozenset(parties): group for group, parties in members.items()}
+
+
+def _merged(
+    found: engine.Determination, confirmed: Mapping[frozenset[int], CustomerGroup]
+) -> dict[str, tuple[CustomerGroup, bool]]:
+    """Proposals that people merged and that together still are that group: decided, so not asked again (A-02)."""
+    overlapping = {label for overlap in found.overlaps for label in (overlap.first, overlap.second)}
+    parties = {g.label: frozenset(map(int, g.customers)) for g in found.groups if g.label in overlapping}
+    settled: dict[str, tuple[CustomerGroup, bool]] = {}
+    for members, known in confirmed.items():
+        inside = [label for label, own in parties.items() if own <= members]
+        is_whole = len(inside) > 1 and frozenset().union(*(parties[label] for label in inside)) == members
+        if is_whole and known.changes.filter(kind=GroupChange.Kind.MERGE, status=GroupChange.Status.APPROVED).exists():
+            settled |= dict.fromkeys(inside, (known, True))
+    return settled
 
 
 def _matches(

@@ -104,12 +104,13 @@ def propose_status(*, actor: Staff, node: Node, act: str, reason: str, business_
 
     Raises:
         LineActNotAllowedError: the person has no such role.
-        LedgerError: no reason, or a request for this limit is open already.
+        LedgerError: no reason, a request for this limit is open already, or the act does not fit its state.
     """
     _require_role(actor, business_date)
     if not reason.strip():
         raise LedgerError("REASON_MISSING", "请写明原因。")
     Node.objects.select_for_update(no_key=True).get(pk=node.pk)
+    _require_fitting(node.pk, act)
     if StatusRequest.objects.filter(node=node, state=StatusRequest.State.PROPOSED).exists():
         raise LedgerError("REQUEST_OPEN", "该额度已有一项待复核的申请，请先处理。")
     request = StatusRequest.objects.create(node=node, act=act, reason=reason.strip(), proposed_by=actor)
@@ -123,7 +124,7 @@ def decide_status(*, actor: Staff, request: StatusRequest, is_agreed: bool, busi
 
     Raises:
         LineActNotAllowedError: the person proposed it, or has no such role.
-        LedgerError: it was decided before.
+        LedgerError: it was decided before, or the limit's state has changed so that the act no longer fits.
     """
     request = StatusRequest.objects.select_for_update(of=("self",)).select_related("node").get(pk=request.pk)
     _require_role(actor, business_date)
@@ -135,9 +136,29 @@ def decide_status(*, actor: Staff, request: StatusRequest, is_agreed: bool, busi
     request.decided_by, request.decided_at = actor, timezone.now()
     request.save(update_fields=["state", "decided_by", "decided_at"])
     if is_agreed:
+        _require_fitting(request.node_id, request.act)
         _apply(request, actor, business_date)
     verb = "复核通过" if is_agreed else "退回"
     _note(actor, request, "decided", f"{verb}{request.get_act_display()}", business_date)
+
+
+def _require_fitting(node_id: int, act: str) -> None:
+    """An act changes something, and only what it says: reinstating opens no closed or expired line, lifts no freeze."""
+    node = Node.objects.select_for_update(no_key=True).get(pk=node_id)
+    standing, acts = Node.Status(node.standing), StatusRequest.Act
+    is_suspended = standing == Node.Status.SUSPENDED
+    problem = {
+        acts.FREEZE: "已人工冻结，无需再次冻结" if node.is_frozen_manually else "",
+        acts.UNFREEZE: "" if node.is_frozen_manually else "没有人工冻结可解除",
+        acts.SUSPEND: "" if standing == Node.Status.ACTIVE else f"状态为“{standing.label}”，不能暂停",
+        acts.REINSTATE: "" if is_suspended else f"状态为“{standing.label}”，只有暂停的额度可以恢复",
+    }[acts(act)]
+    if act == acts.REINSTATE and not problem and node.is_frozen_manually:
+        problem = "仍在人工冻结中，请先解冻"
+    if standing == Node.Status.CLOSED:
+        problem = "已关闭，不能变更状态"
+    if problem:
+        raise LedgerError("STATUS_NOT_FITTING", f"{node.name} {problem}。")
 
 
 def _apply(request: StatusRequest, actor: Staff, business_date: dt.date) -> None:

@@ -69,12 +69,7 @@ def reserve(
         options["override"] = str(override)
     if may_borrow:
         options["may_borrow"] = True
-    fingerprint = fingerprint_of(
-        facility_id=facility.pk,
-        amount_fen=amount_fen,
-        business_date=business_date,
-        payload={**(payload or {}), **options},
-    )
+    fingerprint = fingerprint_of(facility_id=facility.pk, amount_fen=amount_fen, payload={**(payload or {}), **options})
     asked = (caller, key, fingerprint, uuid.uuid4(), facility.pk, amount_fen, business_date, expires_at, actor_id)
     answer = call("limit_reserve", (*asked, Jsonb(options)) if options else asked)
     if answer["outcome"] == "key_reused":
@@ -82,11 +77,9 @@ def reserve(
     return read(answer)
 
 
-def fingerprint_of(
-    *, facility_id: int, amount_fen: int, business_date: dt.date, payload: Mapping[str, object] | None = None
-) -> str:
-    """What tells two requests with one key apart."""
-    asked = {"facility": facility_id, "amount": amount_fen, "date": business_date, **(payload or {})}
+def fingerprint_of(*, facility_id: int, amount_fen: int, payload: Mapping[str, object] | None = None) -> str:
+    """What tells two requests with one key apart: what the caller asked, not the day on which it asks again."""
+    asked = {"facility": facility_id, "amount": amount_fen, **(payload or {})}
     return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from shouxin.limits.models import Node, StatusRequest
@@ -31,5 +32,8 @@ class StatusForm(forms.Form):
     def __init__(self, *args: Any, nodes: Sequence[Node], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["node"].choices = [  # type: ignore[attr-defined]
-            (node.pk, f"{node.get_kind_display()} {node.name}") for node in nodes
+            (node.pk, f"{gettext(node.get_kind_display())} {node.name}") for node in nodes
+        ]
+        self.fields["act"].choices = [  # type: ignore[attr-defined]
+            (act.value, gettext(str(act.label))) for act in StatusRequest.Act
         ]

@@ -338,12 +338,13 @@ def _suspicions(
     """Everything that a person should look at, in a fixed order."""
     controls = {star.unit.anchor: star.steps.keys() for star in stars if star.unit.kind == ONE}
     controlled = {company for star in stars for company in star.steps}
-    for company in register.over_total:
+    for company, declared in register.over_total.items():
+        part = percent_text(register.known[company], declared)
         yield Suspicion(
             "HOLDINGS_ABOVE_TOTAL",
             "warn",
             company,
-            f"{register.name(company)} 已知持股合计 {register.known[company]} 超过申报总数，按合计作分母，请核对数据。",
+            f"{register.name(company)} 已知持股合计为申报总数的 {part}，超过 100%，按合计作分母，请核对数据。",
         )
     yield from _rings(register, controls)
     for company in sorted(register.votes_of):

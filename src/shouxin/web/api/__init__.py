@@ -1,16 +1,20 @@
 """The HTTP API at /api/v1 with its page at /api/docs. Each call translates in, makes one call, translates out."""
 
+import logging
 from typing import Any
 
+import psycopg
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
-from shouxin.web.api.common import Problem, body_of, message
+from shouxin.web.api.common import AMOUNT_WORDS, Problem, body_of, message, outcome_unknown
 from shouxin.web.api.customers import router as customers
 from shouxin.web.api.holds import router as holds
 from shouxin.web.api.limits import router as limits
 
+log = logging.getLogger(__name__)
 api = NinjaAPI(
     title="Shouxin 授信·守信",
     version="1",
@@ -28,6 +32,15 @@ def _problem(request: HttpRequest, error: Problem) -> HttpResponse:
     return api.create_response(request, {"findings": error.findings}, status=error.status)
 
 
+@api.exception_handler(psycopg.OperationalError)
+@api.exception_handler(InterfaceError)
+@api.exception_handler(OperationalError)
+def _broken_off(request: HttpRequest, error: Exception) -> HttpResponse:
+    """A lost connection, a shutdown, a deadlock: never an answer that reads as a refusal."""
+    log.warning("outcome unknown: %r", error)
+    return _problem(request, outcome_unknown())
+
+
 @api.exception_handler(AuthenticationError)
 def _no_key(request: HttpRequest, error: AuthenticationError) -> HttpResponse:  # noqa: ARG001
     body = body_of(message("KEY_INVALID", "缺少有效的 X-API-Key。"))
@@ -38,11 +51,15 @@ def _no_key(request: HttpRequest, error: AuthenticationError) -> HttpResponse:  
 
 @api.exception_handler(ValidationError)
 def _bad_input(request: HttpRequest, error: ValidationError) -> HttpResponse:
-    findings = [
-        message("INPUT_INVALID", f"{'.'.join(str(part) for part in problem['loc'])}：{problem['msg']}")
-        for problem in error.errors
-    ]
+    findings = [message("INPUT_INVALID", _said(problem)) for problem in error.errors]
     return api.create_response(request, {"findings": findings}, status=422)
+
+
+def _said(problem: dict[str, Any]) -> str:
+    """Where and what; an amount in words rather than as a pattern."""
+    place = [str(part) for part in problem["loc"]]
+    is_amount = place[-1:] == ["amount"] and problem["type"].startswith("string")
+    return f"{'.'.join(place)}：{AMOUNT_WORDS if is_amount else problem['msg']}"
 
 
 @api.exception_handler(HttpError)

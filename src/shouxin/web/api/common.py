@@ -62,8 +62,9 @@ class NodeOut(Schema):
     currency: str = "CNY"
 
 
-ERRORS = {400: Findings, 401: Findings, 403: Findings, 404: Findings, 409: Findings, 422: Findings, 429: Findings}
-READ_ERRORS = {400: Findings, 401: Findings, 403: Findings, 404: Findings, 422: Findings, 429: Findings}
+ERRORS = dict.fromkeys((400, 401, 403, 404, 409, 422, 429, 503), Findings)
+READ_ERRORS = {status: shape for status, shape in ERRORS.items() if status != 409}
+AMOUNT_WORDS = '金额须为文字，单位元，大于 0，至多两位小数，如 "2000000.00"'
 AmountText = Field(
     ...,
     description="元，大于 0，至多两位小数",
@@ -228,6 +229,11 @@ def once(
             recorded_at=timezone.now(),
         )  # fmt: skip
     return status, body
+
+
+def outcome_unknown() -> Problem:
+    """The database broke off: what was asked may have been booked or not; the key tells it."""
+    return Problem(503, message("OUTCOME_UNKNOWN", "处理中断，结果未知，请用同一 Idempotency-Key 重试。"))
 
 
 def still_running() -> Problem:

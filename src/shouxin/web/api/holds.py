@@ -5,7 +5,7 @@ import json
 import uuid
 from typing import Any
 
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, OperationalError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from ninja import Field, Router, Schema
@@ -17,7 +17,7 @@ from shouxin.limits import services as limits
 from shouxin.limits.admission import KeyBusyError, admission
 from shouxin.limits.batch import Request
 from shouxin.limits.ledger import read
-from shouxin.limits.models import Hold, Node
+from shouxin.limits.models import Hold, IdempotencyKey, Node
 from shouxin.web.api.common import (
     ERRORS,
     READ_ERRORS,
@@ -36,6 +36,7 @@ from shouxin.web.api.common import (
     message,
     node_out,
     once,
+    outcome_unknown,
     place_of,
     refusals_of,
     still_running,
@@ -105,13 +106,13 @@ def reserve(request: HttpRequest, data: HoldIn) -> HttpResponse | tuple[int, dic
     client, key = client_of(request), key_of(request)
     amount_fen = fen_of(data.amount, data.currency)
     place = place_of(client, data.facility)
-    expires_at, day = _expiry(data.expires_at), business_date_now()
+    expires_at, day = _instant(data.expires_at), business_date_now()
     caller, payload = f"api-hold.{client.pk}", {"currency": data.currency, "expires": expires_at}
+    fingerprint = limits.fingerprint_of(facility_id=place.facility_id, amount_fen=amount_fen, payload=payload)
     try:
-        if data.currency == "CNY":
-            fingerprint = limits.fingerprint_of(
-                facility_id=place.facility_id, amount_fen=amount_fen, business_date=day, payload=payload
-            )
+        if not _is_ahead(expires_at):
+            answer = _answered_before(caller, key, fingerprint)
+        elif data.currency == "CNY":
             asked = Request(
                 caller,
                 key,
@@ -138,8 +139,16 @@ def reserve(request: HttpRequest, data: HoldIn) -> HttpResponse | tuple[int, dic
         raise still_running() from error
     except limits.KeyReusedError as error:
         raise key_reused() from error
+    except limits.LedgerError as error:
+        is_unknown = error.code == "OUTCOME_UNKNOWN"
+        raise (outcome_unknown() if is_unknown else Problem(422, message(error.code, str(error)))) from error
+    except OperationalError:
+        raise  # broken off, not refused
     except DatabaseError as error:
-        raise Problem(422, message("REQUEST_INVALID", str(error).split("\n")[0])) from error
+        text = str(error).split("\n")[0]
+        if text.startswith("no rate of"):
+            raise Problem(422, message("RATE_MISSING", f"{day} 没有 {data.currency} 的汇率，不能折算。")) from error
+        raise Problem(422, message("REQUEST_INVALID", text)) from error
     if not answer.is_accepted:
         return 422, body_of(*refusals_of(answer))
     # Written out here, not by way of HoldOut: the same shape, which the fuzzing of the service holds it to.
@@ -235,15 +244,33 @@ def _authoriser(client: ApiClient, username: str, day: dt.date) -> Staff:
     return checker
 
 
-def _expiry(moment: dt.datetime) -> dt.datetime:
+def _instant(moment: dt.datetime) -> dt.datetime:
     try:
-        expires_at = aware(moment)
-        now = timezone.now()
-        if not now < expires_at <= now + YEARS_MAX:
-            raise ValueError(moment)
+        return aware(moment)
     except (ValueError, OverflowError) as error:
-        raise Problem(422, message("EXPIRY_INVALID", "到期时间须晚于现在，且不超过十年。")) from error
-    return expires_at
+        raise _expiry_invalid() from error
+
+
+def _is_ahead(expires_at: dt.datetime) -> bool:
+    now = timezone.now()
+    try:
+        return now < expires_at <= now + YEARS_MAX
+    except OverflowError:
+        return False
+
+
+def _expiry_invalid() -> Problem:
+    return Problem(422, message("EXPIRY_INVALID", "到期时间须晚于现在，且不超过十年。"))
+
+
+def _answered_before(caller: str, key: str, fingerprint: str) -> limits.Answer:
+    """The stored answer of a request that is repeated after its reservation's time; a new one is refused."""
+    known = IdempotencyKey.objects.filter(caller=caller, key=key).first()
+    if known is None:
+        raise _expiry_invalid()
+    if known.fingerprint != fingerprint:
+        raise key_reused()
+    return read(known.answer)
 
 
 def _find(client: ApiClient, hold_id: uuid.UUID) -> Hold:

@@ -13,7 +13,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from shouxin.domain.findings import Finding
-from shouxin.web.templatetags.shouxin_format import NOTHING, Fen, icon
+from shouxin.web.templatetags.shouxin_format import NOTHING, Fen, icon, translated
 
 register = template.Library()
 
@@ -84,7 +84,7 @@ def badge(text: object, tone: str = "plain", icon_name: str = "") -> SafeString:
     if tone not in TONES:
         raise ValueError(f"unknown tone {tone!r}")
     drawn = icon(icon_name) if icon_name else ""
-    return format_html('<span class="pill pill-{}">{}{}</span>', tone, drawn, text)
+    return format_html('<span class="pill pill-{}">{}{}</span>', tone, drawn, translated(text))
 
 
 # --- findings ---------------------------------------------------------------------------------------------------

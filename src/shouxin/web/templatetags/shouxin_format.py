@@ -17,7 +17,7 @@ from django import template
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext
 
 register = template.Library()
 
@@ -201,6 +201,13 @@ def mask_phone(value: str | None) -> str:
         keep_head = max(0, len(digits) - keep_tail - 4)
     hidden = set(digits[keep_head : len(digits) - keep_tail])
     return "".join("*" if at in hidden else character for at, character in enumerate(text))
+
+
+@register.filter
+def translated(value: object) -> str:
+    """A word of the model, such as a state or an act, in the reader's language; what has no translation stays."""
+    text = str(value)
+    return gettext(text) if text else ""
 
 
 @register.filter

@@ -18,13 +18,14 @@ from shouxin.facilities import lead as leads
 from shouxin.facilities.group_changes import decide_change
 from shouxin.groups import judgement
 from shouxin.groups.models import CustomerGroup, GroupChange, GroupVersion
-from shouxin.groups.selectors import list_members, memberships_on
+from shouxin.groups.selectors import list_members
 from shouxin.parties.models import Customer
 from shouxin.parties.selectors import search_filter
 from shouxin.reporting import group_pages, selectors
 from shouxin.web.access import Role, Visit, page
 from shouxin.web.forms import AdditionForm, DecisionForm, ExclusionForm, LeadForm, ResponsibleForm
 
+DIGITS_MAX = 10
 CREDIT_ROLES = (Role.IDENTIFICATION_OFFICER, Role.APPROVER, Role.RISK_OFFICER)
 
 
@@ -53,10 +54,7 @@ def show_change(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
         GroupChange.objects.select_related("group", "candidate", "task", "proposed_by", "decided_by", "responsible"),
         pk=pk,
     )
-    ids = {member["customer"] for member in change.members} | _members_now(change, visit)
-    if change.candidate is not None:
-        ids |= {member["customer"] for member in judgement.members_of(change.candidate)}
-    if ids and not visit.customers.filter(pk__in=ids).exists():
+    if not _is_in_view(change, visit):
         raise Http404(_("没有这项提议，或不在您的数据范围内"))
     is_open = change.status == GroupChange.Status.PROPOSED
     may_decide = is_open and visit.has(Role.IDENTIFICATION_OFFICER) and visit.actor.pk != change.proposed_by_id
@@ -82,7 +80,7 @@ def show_change(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
                 return redirect("group_detail", number=decided.change.group.number)
             return redirect("group_list")
     before = _members_before(change, visit.business_date)
-    ids |= {member["customer"] for member in before}
+    ids = {member["customer"] for member in [*change.members, *before]}
     customers = {c.pk: c for c in Customer.objects.filter(pk__in=ids).select_related("party", "unit")}
     return render(
         request,
@@ -110,10 +108,15 @@ def _members_before(change: GroupChange, business_date: dt.date) -> list[dict[st
     return _members(change.group.versions.filter(number=made.number - 1).first())
 
 
-def _members_now(change: GroupChange, visit: Visit) -> set[int]:
-    if change.group is None:
-        return set()
-    return set(memberships_on(visit.business_date).filter(group=change.group).values_list("customer_id", flat=True))
+def _is_in_view(change: GroupChange, visit: Visit) -> bool:
+    """Whether somebody that the change is about, or a member of its group on any day, is in view."""
+    ids = {member["customer"] for member in change.members}
+    if change.candidate is not None:
+        ids |= {member["customer"] for member in judgement.members_of(change.candidate)}
+    is_about = Q(pk__in=ids)
+    if change.group is not None:
+        is_about |= Q(pk__in=change.group.memberships.values("customer"))
+    return visit.customers.filter(is_about).exists()
 
 
 def _rows(
@@ -279,7 +282,8 @@ def _numbers(request: HttpRequest, versions: Mapping[int, GroupVersion]) -> tupl
 
     def asked(name: str, otherwise: int) -> int:
         text = request.GET.get(name, "")
-        return int(text) if text.isdigit() and (int(text) in versions or int(text) == 0) else otherwise
+        is_number = text.isascii() and text.isdigit() and len(text) < DIGITS_MAX
+        return int(text) if is_number and (int(text) in versions or int(text) == 0) else otherwise
 
     return asked("a", max(0, last - 1)), asked("b", last)
 

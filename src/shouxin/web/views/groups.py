@@ -30,11 +30,13 @@ from shouxin.web.templatetags.shouxin_format import moment
 
 Proofs = list[tuple[Party, str, list[dict[str, object]]]]
 SUPPOSITIONS_MAX = 20
+DIGITS_MAX = 18
 
 
 @page()
 def show_list(request: HttpRequest, visit: Visit) -> HttpResponse:
     rows = selectors.list_group_rows(scope=visit.scope, as_of=visit.as_of)
+    tasks_in_view = {row.merge_task_id for row in rows}
     text = request.GET.get("q", "").strip()
     if text:
         rows = [row for row in rows if text in row.name or text in row.label]
@@ -49,7 +51,7 @@ def show_list(request: HttpRequest, visit: Visit) -> HttpResponse:
             "text": text,
             "capital": selectors.capital_on(visit.as_of),
             "determination": find_latest_determination(),
-            "tasks": list_open_merge_tasks(),
+            "tasks": [task for task in list_open_merge_tasks() if task.pk in tasks_in_view],
             "as_of": visit.as_of,
             "visit": visit,
             "actions": actions,
@@ -291,8 +293,12 @@ def _left_out(request: HttpRequest, row: selectors.GroupRow) -> set[int]:
     """Customers whose box was not ticked; a form without boxes leaves nobody out."""
     if "with_members" not in request.POST:
         return set()
-    kept = {int(text) for text in request.POST.getlist("member") if text.isdigit()}
+    kept = {int(text) for text in request.POST.getlist("member") if _is_number(text)}
     return set(row.customer_ids) - kept
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < DIGITS_MAX
 
 
 def _level_badge(level: str) -> list[dict[str, str]]:
