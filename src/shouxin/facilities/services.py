@@ -6,7 +6,7 @@ findings go to page, API and command.
 
 import datetime as dt
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 from django.db import connection, transaction
@@ -202,7 +202,7 @@ def request_drawing(*, actor: Staff, request: DrawingRequest, key: str, business
         maturity_date=request.maturity_date,
         purpose=request.purpose,
         state=Drawing.State.REFUSED if is_refused else Drawing.State.RESERVED,
-        findings=[asdict(finding) for finding in findings],
+        findings=[finding.stored() for finding in findings],
         hold_id=answer.hold_id if answer and not is_refused else None,
         commitment=request.commitment,
         requested_by=actor,
