@@ -84,7 +84,8 @@ def badge(text: object, tone: str = "plain", icon_name: str = "") -> SafeString:
     if tone not in TONES:
         raise ValueError(f"unknown tone {tone!r}")
     drawn = icon(icon_name) if icon_name else ""
-    return format_html('<span class="pill pill-{}">{}{}</span>', tone, drawn, text)
+    shown = _(text) if isinstance(text, str) and text else text
+    return format_html('<span class="pill pill-{}">{}{}</span>', tone, drawn, shown)
 
 
 # --- findings ---------------------------------------------------------------------------------------------------
