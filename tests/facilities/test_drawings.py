@@ -50,7 +50,7 @@ def test_d_draws_201_and_is_refused_by_its_sub_limit(demo_bank: DemoBank) -> Non
     assert "CUSTOMER 明远贸易有限公司" in finding["message"]
     assert "申请 201.00 万元，可用 200.00 万元" in finding["message"]
     assert finding["citation"]
-    assert finding["inputs"]["约束"] == "最紧的一级"
+    assert dict(finding["inputs"])["约束"] == "最紧的一级"
     assert not Hold.objects.filter(drawing=drawing).exists()
     assert demo_bank.group.limit_node.used_fen == 6_480 * WAN
     assert Entry.objects.filter(action="facilities.drawing.refused").exists()

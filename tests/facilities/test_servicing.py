@@ -4,6 +4,7 @@ import datetime as dt
 
 import pytest
 
+from shouxin.approvals.models import Minutes
 from shouxin.bank.models import CapitalFigure, ExchangeRate
 from shouxin.domain.money import Money
 from shouxin.facilities import connections, servicing
@@ -13,6 +14,7 @@ from shouxin.facilities.services import DrawingRequest, check_drawing, open_faci
 from shouxin.groups.models import Guarantee
 from shouxin.limits import services as limits
 from shouxin.limits.models import Excess, Node
+from shouxin.limits.services import LedgerError
 from shouxin.monitoring import watch
 from shouxin.monitoring.models import Alert
 from shouxin.parties.models import Customer
@@ -383,3 +385,21 @@ def test_limits_keep_the_version_until_the_new_one_is_confirmed(demo_bank: DemoB
     assert member.parent is not None
     assert (member.parent.group_id, member.used_fen) == (None, 700 * WAN)
     assert not CustomerLine.objects.filter(customer=demo_bank.customer("D")).exists()
+
+
+def test_what_was_reserved_before_an_excess_is_not_paid_out_during_it(demo_bank: DemoBank) -> None:
+    """100 reserved, then D's certificate is released: no release and nothing written; allowed once repaid below."""
+    drawing, hewei = demo_bank.draw("D", "100"), demo_bank.staff("hewei")
+    pledged = deal(demo_bank, "D", "cd_pledged_loan")
+    servicing.change_cover(
+        actor=hewei, deal=pledged, kind="own_cd", after_fen=0, reason="存单解押", business_date=DAY
+    )  # fmt: skip
+    with pytest.raises(LedgerError, match=r"成员额度 明远贸易有限公司 已超限：用信 1,300\.00 万元"):
+        release_drawing(actor=hewei, drawing=drawing, business_date=DAY, minutes_number="贷审 1 号")
+    drawing.refresh_from_db()
+    assert drawing.state == "reserved"
+    assert not Minutes.objects.filter(number="贷审 1 号").exists()
+    servicing.repay(actor=hewei, deal=pledged, amount_fen=400 * WAN, business_date=DAY)
+    release_drawing(actor=hewei, drawing=drawing, business_date=DAY, minutes_number="贷审 1 号")
+    drawing.refresh_from_db()
+    assert drawing.state == "posted"
