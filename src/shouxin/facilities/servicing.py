@@ -22,6 +22,7 @@ from shouxin.facilities.mitigants import raise_use
 from shouxin.facilities.models import AssetClass, CoverChange, Deal, ManagingBranch, Overdue, Repayment
 from shouxin.facilities.selectors import deals_on, domain_deals
 from shouxin.limits import services as limits
+from shouxin.limits.measures import raise_use
 from shouxin.limits.models import Hold
 from shouxin.parties.models import Customer
 from shouxin.parties.selectors import visible_customers
