@@ -27,8 +27,8 @@ PEOPLE = ("liujg", "zhoulp", "maj", "hewei", "qianf", "wanghy", "fengxc", "gaoyl
 OPEN_TO_ALL = {"healthz", "sign_in", "set_language", "sign_out"}
 # Their members are shown to whoever sees one of them, and a dossier to whoever approves it: tested with those pages.
 SHOWS_RELATED = (
-    "exposure_", "group_", "candidate_", "merge_task", "what_if", "drawing", "workbench", "parameter",
-    "product", "bank", "capital",
+    "exposure_", "group_", "candidate_", "merge_task", "what_if", "drawing", "workbench", "parameter", "product",
+    "bank", "capital",
 )  # fmt: skip
 
 
@@ -58,13 +58,15 @@ def arguments_for(pattern: URLPattern, customer: Customer, bank: DemoBank) -> di
     }  # fmt: skip
     found: dict[str, object] = {}
     for name, converter in pattern.pattern.converters.items():
-        if name == "pk":
-            value = next((pk for start, pk in numbers.items() if pattern.name.startswith(start)), 1)
-            found[name] = "00000000-0000-0000-0000-000000000000" if "UUID" in type(converter).__name__ else value
+        kind = type(converter).__name__
+        if "UUID" in kind:
+            found[name] = "00000000-0000-0000-0000-000000000000"
+        elif name == "pk":
+            found[name] = next((pk for start, pk in numbers.items() if pattern.name.startswith(start)), 1)
         elif name in known:
             found[name] = known[name]
-        else:
-            return None
+        else:  # an address that other tests know better: at least it refuses the street and does not break
+            found[name] = 1 if "Int" in kind else "x"
     return found
 
 
@@ -91,13 +93,8 @@ def addresses(bank: DemoBank, customer: Customer) -> Iterator[tuple[str, str]]:
 
 
 def test_every_address_is_walked(bank: DemoBank) -> None:
-    """All of the customer side; addresses of the credit rooms with parts of their own have their own tests."""
-    customer = Customer.objects.all()[0]
-    walked = {name for name, _ in addresses(bank, customer)}
-    ours = ("customer_", "import_", "handover_", "pool", "duplicate_", "merge_undo", "engagement_", "activity_",
-            "call_",
-            "absence", "suspected_", "search", "staff_disable")  # fmt: skip
-    assert {name for name, _ in names_of_addresses() if name.startswith(ours)} - walked == set()
+    walked = {name for name, _ in addresses(bank, Customer.objects.all()[0])}
+    assert {name for name, _ in names_of_addresses()} - walked == set()
 
 
 def test_nothing_is_open_to_the_street(bank: DemoBank) -> None:
