@@ -4,6 +4,9 @@
 
 import datetime as dt
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -135,3 +138,18 @@ def test_rows_are_sealed_once_in_blocks(lived: Chain) -> None:
 def test_encodings_of_two_rows_are_never_equal() -> None:
     rows = [["a", "bc"], ["ab", "c"], ["abc"], ["a", None], ["a", "-"], ["1:a"], [""], [None], ["", ""]]
     assert len({chain.encode(row) for row in rows}) == len(rows)
+
+
+def test_seal_reads_no_model_before_the_settings_are_there() -> None:
+    """The command runs in a process of its own, where nothing is set up yet."""
+    script = (
+        "from shouxin.web import verify_commands as commands\n"
+        "def stop(_data):\n    raise SystemExit('reached the database')\n"
+        "commands.database = stop\n"
+        "commands.seal.callback(data=None, out=None)\n"
+    )
+    environment = {key: value for key, value in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"}
+    ran = subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=False
+    )
+    assert ran.stderr.strip() == "reached the database"

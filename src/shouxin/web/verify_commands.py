@@ -37,11 +37,10 @@ def verify(data: Path | None, as_json: bool, digests: Path | None) -> None:
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Append today's digests to this file.")
 def seal(data: Path | None, out: Path | None) -> None:
     """Seal what was added to the audit trail and the journal; keep the digests out of the administrators' reach."""
-    from shouxin.audit.chain import AUDIT, latest_digest
-    from shouxin.audit.chain import seal as seal_source
-
     with database(data):
         _set_up()
+        from shouxin.audit.chain import AUDIT, latest_digest
+        from shouxin.audit.chain import seal as seal_source
         from shouxin.limits.verify import JOURNAL
 
         for source in (AUDIT, JOURNAL):
