@@ -19,6 +19,7 @@ _COMMANDS: dict[str, str] = {
     "api-key": "shouxin.web.api_keys:api_key",
     "verify": "shouxin.web.verify_commands:verify",
     "seal": "shouxin.web.verify_commands:seal",
+    "reconcile": "shouxin.web.reconcile_commands:reconcile",
     "setup": "shouxin.web.commands:setup",
     "manage": "shouxin.web.commands:manage",
     "scenario": "shouxin.reporting.commands:scenario",

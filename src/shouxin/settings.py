@@ -101,6 +101,14 @@ MIDDLEWARE = [
     "axes.middleware.AxesMiddleware",
 ]
 
+# Calls of the API have no session, no person at a browser and no page: see shouxin.web.lean.
+API_MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "shouxin.web.plain_text.RefuseNulMiddleware",
+    "shouxin.web.language.ChineseFirstMiddleware",
+    "django.middleware.common.CommonMiddleware",
+]
+
 ROOT_URLCONF = "shouxin.web.urls"
 WSGI_APPLICATION = "shouxin.wsgi.application"
 TEMPLATES = [
@@ -123,6 +131,8 @@ TEMPLATES = [
 # on they are written in batches.
 SHOUXIN_RESERVE_AT_ONCE = int(os.environ.get("SHOUXIN_RESERVE_AT_ONCE", "2"))
 SHOUXIN_BATCH_FROM = int(os.environ.get("SHOUXIN_BATCH_FROM", "8"))
+# For how long a process believes what it last read about a key, its view and a contract; a revoked key works no longer.
+SHOUXIN_API_MEMORY_SECONDS = float(os.environ.get("SHOUXIN_API_MEMORY_SECONDS", "0" if ENVIRONMENT == "test" else "3"))
 
 # Background jobs live in tasks.py of each room.
 PROCRASTINATE_WORKER_DEFAULTS = {"update_heartbeat_interval": 30.0}

@@ -6,4 +6,8 @@ from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shouxin.settings")
 
-application = get_wsgi_application()
+_site = get_wsgi_application()
+
+from shouxin.web.lean import two_ways  # noqa: E402 - Django is set up first
+
+application = two_ways(_site)

@@ -94,6 +94,7 @@ def test_above_fifteen_percent_is_refused_and_a_syndicate_suggested(demo_bank: D
     assert (case.state, case.payload_digest) == (Case.State.DRAFT, "")
 
 
+@pytest.mark.clause("X08")
 def test_sub_limits_above_the_line_are_refused(demo_bank: DemoBank) -> None:
     """X08 of the worked example."""
     prepared_group(demo_bank)

@@ -4,6 +4,7 @@ import datetime as dt
 
 import pytest
 
+from shouxin.approvals.models import Minutes
 from shouxin.bank.models import CapitalFigure, ExchangeRate
 from shouxin.domain.money import Money
 from shouxin.facilities import connections, servicing
@@ -13,6 +14,7 @@ from shouxin.facilities.services import DrawingRequest, check_drawing, open_faci
 from shouxin.groups.models import Guarantee
 from shouxin.limits import services as limits
 from shouxin.limits.models import Excess, Node
+from shouxin.limits.services import LedgerError
 from shouxin.monitoring import watch
 from shouxin.monitoring.models import Alert
 from shouxin.parties.models import Customer
@@ -42,6 +44,7 @@ def ask(bank: DemoBank, code: str, wan: str, *, product: str = "working_capital_
     return request_drawing(actor=bank.staff(by), request=request, key=key, business_date=DAY)
 
 
+@pytest.mark.clause("X13")
 def test_a_released_deposit_raises_the_exposure_and_stops_drawings(demo_bank: DemoBank) -> None:
     """X13: D's certificate is released while the 500 loan stands: 1,200 of 900, an excess, W03 to all branches."""
     pledged = deal(demo_bank, "D", "cd_pledged_loan")
@@ -60,6 +63,7 @@ def test_a_released_deposit_raises_the_exposure_and_stops_drawings(demo_bank: De
     assert totals[demo_bank.customer("D").pk].control_use_fen == 700 * WAN, "yesterday it was covered"
 
 
+@pytest.mark.clause("X14")
 def test_a_fallen_margin_breaks_the_members_limit(demo_bank: DemoBank) -> None:
     """X14: B's margin falls from 1,000 to 800: 2,200 of 2,200 holds; to 700: 2,300 is above."""
     acceptance = deal(demo_bank, "B", "bank_acceptance")
@@ -109,7 +113,7 @@ def test_servicing_is_for_operations_and_the_own_branch(demo_bank: DemoBank, who
         )
 
 
-@pytest.mark.clause("A-26")
+@pytest.mark.clause("A-26", "X12")
 def test_drawing_on_a_commitment_uses_nothing_more(demo_bank: DemoBank) -> None:
     """X12: E draws the committed 200: commitment −200, loan +200, use 1,100 as before, although little is free."""
     commitment = Deal.objects.get(customer=demo_bank.customer("E"), is_drawn=False)
@@ -321,7 +325,7 @@ def test_a_transaction_is_reported_with_four_items_in_ten_working_days(demo_bank
 
 
 @pytest.mark.parametrize(("rate_day", "refused"), [(DAY, False), (DAY - dt.timedelta(days=1), True)])
-@pytest.mark.clause("A-27")
+@pytest.mark.clause("A-27", "Y10")
 def test_a_foreign_currency_is_controlled_at_the_rate_of_the_day(
     demo_bank: DemoBank, rate_day: dt.date, refused: bool
 ) -> None:
@@ -381,3 +385,21 @@ def test_limits_keep_the_version_until_the_new_one_is_confirmed(demo_bank: DemoB
     assert member.parent is not None
     assert (member.parent.group_id, member.used_fen) == (None, 700 * WAN)
     assert not CustomerLine.objects.filter(customer=demo_bank.customer("D")).exists()
+
+
+def test_what_was_reserved_before_an_excess_is_not_paid_out_during_it(demo_bank: DemoBank) -> None:
+    """100 reserved, then D's certificate is released: no release and nothing written; allowed once repaid below."""
+    drawing, hewei = demo_bank.draw("D", "100"), demo_bank.staff("hewei")
+    pledged = deal(demo_bank, "D", "cd_pledged_loan")
+    servicing.change_cover(
+        actor=hewei, deal=pledged, kind="own_cd", after_fen=0, reason="存单解押", business_date=DAY
+    )  # fmt: skip
+    with pytest.raises(LedgerError, match=r"成员额度 明远贸易有限公司 已超限：用信 1,300\.00 万元"):
+        release_drawing(actor=hewei, drawing=drawing, business_date=DAY, minutes_number="贷审 1 号")
+    drawing.refresh_from_db()
+    assert drawing.state == "reserved"
+    assert not Minutes.objects.filter(number="贷审 1 号").exists()
+    servicing.repay(actor=hewei, deal=pledged, amount_fen=400 * WAN, business_date=DAY)
+    release_drawing(actor=hewei, drawing=drawing, business_date=DAY, minutes_number="贷审 1 号")
+    drawing.refresh_from_db()
+    assert drawing.state == "posted"

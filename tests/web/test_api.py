@@ -135,7 +135,7 @@ def test_a_retry_on_the_next_day_or_after_the_expiry_gets_the_stored_answer(
     """What the caller asked is the same, so nothing is booked twice and nobody is sent for another key."""
     expires = (timezone.now() + dt.timedelta(days=1)).isoformat()
     first = caller.hold("600", idempotency="A", expires=expires)
-    monkeypatch.setattr(HOLDS, "get_business_date", lambda: DAY + dt.timedelta(days=1))
+    monkeypatch.setattr(HOLDS, "business_date_now", lambda: DAY + dt.timedelta(days=1))
     assert caller.hold("600", idempotency="A", expires=expires).json() == first.json()
     monkeypatch.setattr(HOLDS, "_is_ahead", lambda _expires: False)
     assert caller.hold("600", idempotency="A", expires=expires).json() == first.json()

@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from shouxin.approvals.models import Case, Minutes
 from shouxin.audit.models import Entry
+from shouxin.facilities import servicing
 from shouxin.facilities.models import Deal, FinancialStatement, GroupLine, PublicLine
 from shouxin.limits.models import Node
 from shouxin.monitoring import watch
@@ -325,3 +326,37 @@ def test_strange_input_is_said_and_never_breaks_a_page(demo_bank: DemoBank) -> N
     client.post(reverse("drawing_release", args=[drawing.pk]), {"minutes_number": "长" * 81})
     drawing.refresh_from_db()
     assert drawing.state == "reserved"
+
+
+def test_an_excess_of_a_member_is_counted_where_it_is_seen(demo_bank: DemoBank) -> None:
+    """X13: 1,200 of 900 shows on the workbench and under the lines of who sees D, not in another branch."""
+    pledged = Deal.objects.get(customer=demo_bank.customer("D"), product="cd_pledged_loan")
+    servicing.change_cover(
+        actor=demo_bank.staff("hewei"), deal=pledged, kind="own_cd", after_fen=0, reason="存单解押", business_date=DAY
+    )
+    for username, count in (("liujg", 1), ("hewei", 1), ("wanghy", 1), ("zhoulp", 0)):
+        client = sign_in(demo_bank.staff(username))
+        assert client.get("/").context["credit"]["excesses"] == count, username
+        assert len(client.get("/lines/?quick=excess").context["excesses"]) == count, username
+
+
+def test_a_refused_drawing_reads_as_refused_later(demo_bank: DemoBank) -> None:
+    """201 of 200: the kept findings still refuse, with their figures in the order they were written."""
+    drawing = demo_bank.draw("D", "201")
+    drawing.refresh_from_db()
+    page = sign_in(demo_bank.staff("liujg")).get(reverse("drawing_detail", args=[drawing.pk]))
+    text = page.content.decode()
+    assert "未能办理：有 1 项不符合规定" in text
+    assert "可以办理，请留意" not in text
+    assert list(page.context["findings"][0].inputs) == ["申请", "额度", "已用", "可用", "约束"]
+
+
+def test_states_and_kinds_read_in_english(demo_bank: DemoBank) -> None:
+    demo_bank.draw("D", "201")
+    client = sign_in(demo_bank.staff("liujg"))
+    client.cookies["django_language"] = "en"
+    drawings, cases = (client.get(url).content.decode() for url in ("/drawings/", "/cases/"))
+    assert "Refused" in drawings
+    assert "已拒绝" not in drawings
+    assert "Unified group line" in cases
+    assert "集团统一授信" not in cases

@@ -58,13 +58,15 @@ def arguments_for(pattern: URLPattern, customer: Customer, bank: DemoBank) -> di
     }  # fmt: skip
     found: dict[str, object] = {}
     for name, converter in pattern.pattern.converters.items():
-        if name == "pk":
-            value = next((pk for start, pk in numbers.items() if pattern.name.startswith(start)), 1)
-            found[name] = "00000000-0000-0000-0000-000000000000" if "UUID" in type(converter).__name__ else value
+        kind = type(converter).__name__
+        if "UUID" in kind:
+            found[name] = "00000000-0000-0000-0000-000000000000"
+        elif name == "pk":
+            found[name] = next((pk for start, pk in numbers.items() if pattern.name.startswith(start)), 1)
         elif name in known:
             found[name] = known[name]
         else:  # an address that other tests know better: at least it refuses the street and does not break
-            found[name] = 1 if "Int" in type(converter).__name__ else "x"
+            found[name] = 1 if "Int" in kind else "x"
     return found
 
 

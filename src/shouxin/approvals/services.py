@@ -8,7 +8,6 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -150,7 +149,7 @@ def submit(
     if refusals:
         raise CaseRefusedError(refusals)
     case.payload_digest = digest_of(case.payload)
-    case.findings = [asdict(finding) for finding in findings]
+    case.findings = [finding.stored() for finding in findings]
     case.facts = dict(facts)
     case.exceptions = list(exceptions)
     case.exception_reason = exception_reason

@@ -4,8 +4,9 @@ A check returns all its findings as values; nothing is raised for a rule that sa
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from typing import Any, Self
 
 
 class Severity(StrEnum):
@@ -37,3 +38,12 @@ class Finding:
     @property
     def is_refusal(self) -> bool:
         return self.severity is Severity.REFUSE
+
+    def stored(self) -> dict[str, Any]:
+        """For a JSON column. ``inputs`` become pairs: PostgreSQL's jsonb would sort the keys of an object."""
+        return {**asdict(self), "inputs": [list(pair) for pair in self.inputs.items()]}
+
+    @classmethod
+    def from_stored(cls, row: Mapping[str, Any]) -> Self:
+        """The finding as it was judged, from what ``stored`` gave."""
+        return cls(**{**row, "severity": Severity(row["severity"]), "inputs": dict(row["inputs"])})

@@ -319,8 +319,8 @@ def _last_major(customer: Customer) -> int | None:
     latest = drawings.exclude(state__in=[Drawing.State.REFUSED, Drawing.State.VOIDED]).first()
     if latest is None:
         return None
-    text = next(f for f in latest.findings if f["code"] == "RELATED_MAJOR")["inputs"]["累计"]
-    return int(text.removesuffix(" 分"))
+    inputs = next(f for f in latest.findings if f["code"] == "RELATED_MAJOR")["inputs"]
+    return int(dict(inputs)["累计"].removesuffix(" 分"))
 
 
 def judge_related_line(*, member_ids: Collection[int], amount_fen: int, as_of: dt.date) -> list[Finding]:

@@ -6,7 +6,7 @@ threshold the president's meeting comes first · BR-12 a sub-limit for each memb
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 
 from django.db import transaction
 
@@ -130,7 +130,7 @@ def put_in_force(
         valid_from=proposal.valid_from,
         valid_to=proposal.valid_to,
         minutes_number=proposal.minutes_number,
-        findings=[asdict(finding) for finding in findings],
+        findings=[finding.stored() for finding in findings],
         legal_basis=rules.legal_basis(as_of=business_date),
         proposed_by=proposer,
         approved_by=approver,

@@ -6,7 +6,7 @@ findings go to page, API and command.
 
 import datetime as dt
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 from django.db import connection, transaction
@@ -21,7 +21,7 @@ from shouxin.facilities import drawing_checks, rules, use_approval
 from shouxin.facilities.models import Deal, Drawing, Facility, Precondition, Repayment
 from shouxin.facilities.selectors import domain_deals
 from shouxin.limits import services as limits
-from shouxin.limits.models import Hold
+from shouxin.limits.models import Hold, Node
 from shouxin.parties.models import Customer
 from shouxin.parties.selectors import visible_customers
 from shouxin.policy.products import find_product
@@ -202,7 +202,7 @@ def request_drawing(*, actor: Staff, request: DrawingRequest, key: str, business
         maturity_date=request.maturity_date,
         purpose=request.purpose,
         state=Drawing.State.REFUSED if is_refused else Drawing.State.RESERVED,
-        findings=[asdict(finding) for finding in findings],
+        findings=[finding.stored() for finding in findings],
         hold_id=answer.hold_id if answer and not is_refused else None,
         commitment=request.commitment,
         requested_by=actor,
@@ -220,6 +220,19 @@ def request_drawing(*, actor: Staff, request: DrawingRequest, key: str, business
     return drawing
 
 
+def _refuse_above_cap(facility: Facility) -> None:
+    """What was reserved before an excess is not paid out while it lasts (BR-12); a commitment made earlier is."""
+    node: Node | None = facility.node
+    while node is not None:
+        if node.excess_cause:
+            raise limits.LedgerError(
+                "LIMIT_IN_EXCESS",
+                f"{node.get_kind_display()}额度 {node.name} 已超限：用信 {rules.wan(node.used_fen)}，"
+                f"额度 {rules.wan(node.cap_fen or 0)}，压降前不能放款（BR-12）；请先压降，或撤销本笔预占。",
+            )
+        node = node.parent
+
+
 @transaction.atomic
 def release_drawing(*, actor: Staff, drawing: Drawing, business_date: dt.date, minutes_number: str = "") -> Deal:
     """放款: a second person decides the use and books a reserved drawing; the deal stands from its value date.
@@ -229,7 +242,7 @@ def release_drawing(*, actor: Staff, drawing: Drawing, business_date: dt.date, m
     Raises:
         NotAllowedError: the person asked for it, or may not release.
         CaseError: the minutes are missing, or a higher level decides this use.
-        LedgerError: the reservation is gone, or a limit is frozen.
+        LedgerError: the reservation is gone, a limit is frozen, or stands above its cap since the reservation.
     """
     drawing = Drawing.objects.select_for_update().select_related("facility__customer").get(pk=drawing.pk)
     facility = drawing.facility
@@ -238,6 +251,8 @@ def release_drawing(*, actor: Staff, drawing: Drawing, business_date: dt.date, m
         raise NotAllowedError("申请人不能为自己的支用放款，请由另一人办理（四眼原则）。")
     if drawing.state != Drawing.State.RESERVED:
         raise limits.LedgerError("DRAWING_NOT_RESERVED", f"该笔支用为“{drawing.get_state_display()}”，不能放款。")
+    if drawing.hold_id is not None and drawing.commitment_id is None:
+        _refuse_above_cap(facility)
     use_approval.decide(actor=actor, drawing=drawing, minutes_number=minutes_number, business_date=business_date)
     if drawing.commitment_id is not None:
         drawing.hold_id = _use_commitment(drawing, actor)

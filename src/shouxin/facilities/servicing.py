@@ -18,10 +18,10 @@ from shouxin.bank.selectors import get_rate
 from shouxin.domain.credit_rules import GRADE_NAMES, GRADES, days_overdue, floor_grade, worse_of
 from shouxin.domain.money import format_wan
 from shouxin.facilities import public_lines
-from shouxin.facilities.mitigants import raise_use
 from shouxin.facilities.models import AssetClass, CoverChange, Deal, ManagingBranch, Overdue, Repayment
 from shouxin.facilities.selectors import deals_on, domain_deals
 from shouxin.limits import services as limits
+from shouxin.limits.measures import raise_use
 from shouxin.limits.models import Hold
 from shouxin.parties.models import Customer
 from shouxin.parties.selectors import visible_customers

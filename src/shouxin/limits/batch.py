@@ -6,8 +6,11 @@ item that makes no reservation never fails its batch; should a batch fail nevert
 """
 
 import asyncio
+import concurrent.futures
 import datetime as dt
+import threading
 import uuid
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -43,12 +46,22 @@ class Request:
     business_date: dt.date
 
 
+Reply = asyncio.Future[Mapping[str, Any]] | concurrent.futures.Future[Mapping[str, Any]]
+
+
 class GroupWriter:
-    """Takes requests of one group and writes them in batches. Start it, ask, stop it; all in one event loop."""
+    """Takes requests of one group and writes them in batches.
+
+    Start it, ask and stop it in one event loop; ``hand_over`` is for other threads.
+    """
 
     def __init__(self, *, url: str, group_id: int, most: int = 512) -> None:
         self._url, self._group_id, self._most = url, group_id, most
-        self._waiting: list[tuple[Request, asyncio.Future[Mapping[str, Any]]]] = []
+        self._waiting: deque[tuple[Request, Reply]] = deque()
+        self._door = threading.Lock()  # nobody is let in after the writer has gone
+        self._is_gone = False
+        self._is_writing = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._connection: psycopg.AsyncConnection[Any] | None = None
@@ -65,6 +78,7 @@ class GroupWriter:
         if not row or not row[0]:
             await self._connection.close()
             raise LeaseTakenError(f"group {self._group_id} has a writer")
+        self._loop = asyncio.get_running_loop()
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
@@ -83,32 +97,62 @@ class GroupWriter:
         self._arrived.set()
         return future
 
+    def hand_over(self, request: Request) -> "concurrent.futures.Future[Mapping[str, Any]] | None":
+        """As ``ask``, from another thread; None when this writer has ended. One wake-up serves all who wait."""
+        future: concurrent.futures.Future[Mapping[str, Any]] = concurrent.futures.Future()
+        with self._door:
+            if self._is_gone or self._loop is None:
+                return None
+            is_first = not self._waiting
+            self._waiting.append((request, future))
+        if is_first:
+            self._loop.call_soon_threadsafe(self._arrived.set)
+        return future
+
     @property
     def is_alive(self) -> bool:
         return self._task is not None and not self._task.done()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a batch is being written or waits: whoever comes now does best to join."""
+        return self._is_writing or bool(self._waiting)
 
     async def _run(self) -> None:
         try:
             while not self._is_stopping or self._waiting:
                 if not self._waiting:
                     self._arrived.clear()
-                    await self._arrived.wait()
+                    if not self._waiting:  # somebody may have come from another thread meanwhile
+                        await self._arrived.wait()
                     continue
-                batch, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
-                day = batch[0][0].business_date
-                other = [item for item in batch if item[0].business_date != day]
-                if other:
-                    batch = [item for item in batch if item[0].business_date == day]
-                    self._waiting = other + self._waiting
-                await self._write(batch, day)
+                batch = self._take()
+                self._is_writing = True
+                await self._write(batch, batch[0][0].business_date)
+                self._is_writing = False
         except BaseException as error:
             # Whoever waits must hear that the outcome is not known; asking again with the same key tells it.
-            for _, future in self._waiting:
-                if not future.done():
-                    future.set_exception(LedgerError("OUTCOME_UNKNOWN", f"记账中断，请用同一编号重试：{error!r}"))
+            self._leave(LedgerError("OUTCOME_UNKNOWN", f"记账中断，请用同一编号重试：{error!r}"))
             raise
+        self._leave(LedgerError("OUTCOME_UNKNOWN", "记账已停止，请用同一编号重试。"))
 
-    async def _write(self, batch: Sequence[tuple[Request, "asyncio.Future[Mapping[str, Any]]"]], day: dt.date) -> None:
+    def _take(self) -> list[tuple[Request, Reply]]:
+        """The next batch: what waits, of the first one's business date."""
+        taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._most))]
+        day = taken[0][0].business_date
+        other = [item for item in taken if item[0].business_date != day]
+        self._waiting.extendleft(reversed(other))
+        return [item for item in taken if item[0].business_date == day] if other else taken
+
+    def _leave(self, error: LedgerError) -> None:
+        with self._door:
+            self._is_gone, self._is_writing = True, False
+        for _, future in self._waiting:
+            if not future.done():
+                future.set_exception(error)
+        self._waiting.clear()
+
+    async def _write(self, batch: Sequence[tuple[Request, Reply]], day: dt.date) -> None:
         assert self._connection is not None  # noqa: S101 - start comes first
         requests = [request for request, _ in batch]
         arrays = (
@@ -136,7 +180,7 @@ class GroupWriter:
             elif not future.done():
                 future.set_result(answer)
 
-    async def _write_alone(self, request: Request, future: "asyncio.Future[Mapping[str, Any]]") -> None:
+    async def _write_alone(self, request: Request, future: Reply) -> None:
         """One request by the ordinary function; what is wrong with it stays its own."""
         assert self._connection is not None  # noqa: S101 - start comes first
         arguments = (

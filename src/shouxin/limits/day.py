@@ -149,10 +149,11 @@ class ReconciliationFileError(ValueError):
 
 
 @transaction.atomic
-def reconcile(*, system: str, business_date: dt.date, text: str) -> ReconciliationRun:
+def reconcile(*, system: str, business_date: dt.date, text: str, actor: Staff | None = None) -> ReconciliationRun:
     """Compare what stands in the ledger with a product system's file (CSV: hold, facility, balance in yuan).
 
     Booked here and not there: a reversal is proposed. There and not here: an upload. The same file is compared once.
+    Who hands the file in proposes its differences, so somebody else decides on them.
 
     Raises:
         ReconciliationFileError: some line cannot be read; every such line is named.
@@ -174,13 +175,20 @@ def reconcile(*, system: str, business_date: dt.date, text: str) -> Reconciliati
         elif theirs[reference][1] != hold.balance_fen:
             items.append(_item(run, "AMOUNT", reference, hold, theirs[reference][1]))
     for reference, (facility, amount) in theirs.items():
-        if reference not in ours:
+        if reference not in ours and amount:
             item = _item(run, "UPLOAD", reference, None, amount)
             item.facility_id = facilities[facility]
             items.append(item)
+    for item in items:
+        item.proposed_by = actor
     ReconciliationItem.objects.bulk_create(items)
     run.matched = len(ours.keys() & theirs.keys()) - sum(item.proposal == "AMOUNT" for item in items)
     run.save(update_fields=["matched"])
+    audit.record(
+        actor=actor, action="limits.reconciliation.compared", subject=("reconciliation", run.pk),
+        summary=f"对账 {system}：一致 {run.matched} 笔，差异 {len(items)} 笔", business_date=business_date,
+        details={"digest": digest},
+    )  # fmt: skip
     return run
 
 
@@ -207,7 +215,9 @@ def _read_file(text: str) -> tuple[dict[str, tuple[str, int]], dict[str, int]]:
         except MoneyError as error:
             errors.append(FileError(number, "balance", str(error)))
             continue
-        if not reference or reference in rows:
+        if fen < 0:
+            errors.append(FileError(number, "balance", "余额不能为负"))
+        elif not reference or reference in rows:
             errors.append(FileError(number, "hold", "为空" if not reference else "重复"))
         elif facility not in names:
             errors.append(FileError(number, "facility", f"没有合同 {facility}"))

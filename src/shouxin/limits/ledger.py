@@ -113,6 +113,11 @@ def call(function: str, arguments: tuple[Any, ...]) -> dict[str, Any]:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {function}({marks})", arguments)
         (answer,) = cursor.fetchone()
+    return read_json(answer)
+
+
+def read_json(answer: str | Mapping[str, Any] | None) -> dict[str, Any]:
+    """What a function answered; the driver may hand it over as text."""
     if isinstance(answer, str) and answer:
         return dict(json.loads(answer))
     return dict(answer) if answer else {}

@@ -3,6 +3,7 @@
 import datetime as dt
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 
 from django.db import transaction
@@ -10,7 +11,7 @@ from django.db.models import Max
 
 from shouxin.bank.models import ExchangeRate
 from shouxin.limits.ledger import call, require
-from shouxin.limits.models import Hold, Mitigant, RateQuote, RateSet
+from shouxin.limits.models import Hold, Mitigant, Node, RateQuote, RateSet
 from shouxin.limits.services import cure_date
 from shouxin.parties.models import Customer
 from shouxin.policy.loader import load_book
@@ -98,3 +99,26 @@ def list_holds_to_revalue(*, business_date: dt.date) -> list[uuid.UUID]:
 def revalue(*, hold_id: uuid.UUID, business_date: dt.date) -> int:
     """Carry one hold at the newest rates of a day; returns the change in 分 of yuan (A-27)."""
     return int(call("limit_revalue", (hold_id, business_date, cure_date(business_date)))["delta_fen"])
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """The hold that carries the use now, and what is above the caps of its path, in 分."""
+
+    hold_id: uuid.UUID
+    excess_fen: int
+
+
+def raise_use(
+    *, hold_id: uuid.UUID | None, facility: Node, amount_fen: int, business_date: dt.date, reason: str,
+    actor_id: int | None,
+) -> Raised:  # fmt: skip
+    """Add to what a booking uses because its cover was taken away, in 分 of yuan; a new booking when there was none.
+
+    The one act that never asks whether there is room (I13): the exposure is there, refusing to see it would not help.
+    Raises LedgerError when the hold is not booked.
+    """
+    asked = (hold_id, uuid.uuid4(), facility.pk, amount_fen, business_date, reason, "MITIGANT", actor_id)
+    answer = call("limit_raise_use", (*asked, cure_date(business_date)))
+    require(answer)
+    return Raised(uuid.UUID(answer["hold"]), int(answer["excess_fen"]))

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django.db import transaction
+from django.db.models import Q
 
 from shouxin.bank.models import Staff
+from shouxin.bank.scope import DataScope, Reach
 from shouxin.domain.credit_rules import GRADE_NAMES, days_overdue
 from shouxin.domain.money import format_wan
 from shouxin.facilities import connections, public_lines, rules, servicing
@@ -14,12 +16,13 @@ from shouxin.facilities import services as drawings
 from shouxin.facilities.models import AssetClass, Deal, Drawing, Overdue, PublicLine, RelatedTransaction
 from shouxin.facilities.selectors import deals_on, find_line, group_total_fen
 from shouxin.groups.models import CustomerGroup
-from shouxin.groups.selectors import find_group_of, list_members
+from shouxin.groups.selectors import find_group_of, list_members, memberships_on
 from shouxin.limits.models import Excess, Node
 from shouxin.monitoring.alerts import raise_alert
 from shouxin.monitoring.models import Alert
 from shouxin.monitoring.reviews import plan_reviews
 from shouxin.parties.models import Customer
+from shouxin.parties.selectors import visible_customers
 from shouxin.policy import load_book
 
 
@@ -216,10 +219,11 @@ def record_transaction(
     return row
 
 
-def open_excesses() -> list[Excess]:
-    """Every limit that is above its cap, the largest first."""
-    return list(
-        Excess.objects.filter(closed_at__isnull=True)
-        .select_related("node__customer", "node__group")
-        .order_by("-amount_fen")
-    )
+def open_excesses(*, scope: DataScope, as_of: dt.date) -> list[Excess]:
+    """Limits above their cap, the largest first: of customers that somebody sees and of groups with such a member."""
+    found = Excess.objects.filter(closed_at__isnull=True)
+    if scope.reach is not Reach.ALL:
+        customers = visible_customers(scope)
+        groups = memberships_on(as_of).filter(customer__in=customers).values("group")
+        found = found.filter(Q(node__customer__in=customers) | Q(node__group__in=groups))
+    return list(found.select_related("node__customer", "node__group").order_by("-amount_fen"))

@@ -25,7 +25,7 @@ STYLE = _DOCUMENTS / "approval_form.css"
 
 def findings_of(stored: list[dict[str, Any]]) -> list[Finding]:
     """Findings as they were kept."""
-    return [Finding(**row) for row in stored]
+    return [Finding.from_stored(row) for row in stored]
 
 
 def plan_rows(case: Case) -> list[dict[str, Any]]:

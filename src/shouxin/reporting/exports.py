@@ -106,6 +106,15 @@ def table_xlsx(title: str, head: Iterable[str], rows: Iterable[Iterable[str]]) -
     return stream.getvalue()
 
 
+def table_csv(head: Iterable[str], rows: Iterable[Iterable[str]]) -> bytes:
+    """Any table of texts as CSV with a byte order mark; what a spreadsheet would run as a formula is made a text."""
+    stream = io.StringIO()
+    writer = csv.writer(stream)
+    writer.writerow(head)
+    writer.writerows([neutral(cell) for cell in cells] for cells in rows)
+    return stream.getvalue().encode("utf-8-sig")
+
+
 GROUP_HEAD = (
     "集团编号", "集团名称", "集团状态", "负责人", "牵头行", "统一额度（万元）", "集团用信（万元）",
     "占年末资本净额（%）",    "成员客户号", "成员名称", "统一社会信用代码", "认定依据", "成员用信（万元）",

@@ -116,7 +116,8 @@ def _server(*, port: int, host: str, workers: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603 - our own arguments; no threads yet
         [
             *(sys.executable, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", str(port)),
-            *("--workers", str(workers), "--blocking-threads", "4", "--no-access-log", "--log-level", "warning"),
+            *("--workers", str(workers), "--blocking-threads", os.environ.get("SHOUXIN_THREADS", "4")),
+            *("--no-access-log", "--log-level", "warning"),
             "shouxin.wsgi:application",
         ],
         start_new_session=True,

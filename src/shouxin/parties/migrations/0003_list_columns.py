@@ -71,8 +71,11 @@ CREATE TRIGGER list_columns_delete AFTER DELETE ON {table} REFERENCING OLD TABLE
 """
     for table in TABLES
 )
+# The deferred foreign keys of rows that were just written must be checked before their table may be altered.
 EXISTING = """
 SELECT parties_refresh_list_columns(coalesce(array_agg(id), '{}')) FROM parties_customer;
+SET CONSTRAINTS ALL IMMEDIATE;
+SET CONSTRAINTS ALL DEFERRED;
 ALTER TABLE parties_customer ALTER COLUMN search SET STATISTICS 1000;
 """
 REVERSE = "".join(

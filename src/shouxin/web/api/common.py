@@ -5,6 +5,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection, transaction
@@ -22,10 +23,12 @@ from shouxin.limits.models import IdempotencyKey, Node
 from shouxin.limits.services import Answer, LedgerError
 from shouxin.parties.models import Customer
 from shouxin.parties.selectors import visible_customers
+from shouxin.web.api.memory import ShortMemory
 from shouxin.web.api_keys import RateLimit, hash_of
 from shouxin.web.models import ApiClient
 
 _rates = RateLimit()
+_memory = ShortMemory()
 ID_MAX = 2**63 - 1
 
 
@@ -98,11 +101,7 @@ class Key(APIKeyHeader):
     def authenticate(self, request: HttpRequest, key: str | None) -> ApiClient | None:  # noqa: ARG002
         if not key:
             return None
-        client = (
-            ApiClient.objects.select_related("account__unit")
-            .filter(key_hash=hash_of(key), revoked_at__isnull=True, account__is_active=True)
-            .first()
-        )
+        client = _client_with(hash_of(key))
         if client is None:
             return None
         if not _rates.allows(client.pk, client.calls_per_minute):
@@ -117,9 +116,45 @@ def client_of(request: HttpRequest) -> ApiClient:
     return client
 
 
+def _client_with(key_hash: str) -> ApiClient | None:
+    return _memory.get(
+        ("key", key_hash),
+        lambda: (
+            ApiClient.objects.select_related("account__unit")
+            .filter(key_hash=key_hash, revoked_at__isnull=True, account__is_active=True)
+            .first()
+        ),
+    )
+
+
+def business_date_now() -> dt.date:
+    """The bank's day, as of at most a few seconds ago."""
+    return _memory.get("day", get_business_date)
+
+
 def customers_of(client: ApiClient) -> QuerySet[Customer]:
     """The customers that a client system may see: those of its account."""
-    return visible_customers(scope_of(client.account, as_of=get_business_date()))
+    day = business_date_now()
+    return visible_customers(_memory.get(("scope", client.pk, day), lambda: scope_of(client.account, as_of=day)))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A facility in a client's view, and the root above it. A move meanwhile only changes who waits for whom."""
+
+    facility_id: int
+    group_id: int
+
+
+def place_of(client: ApiClient, text: str) -> Place:
+    """Where a booking on this contract belongs. Raises Problem(404) as ``find_facility`` does."""
+    return _memory.get(("place", client.pk, text), lambda: _find_place(client, text))
+
+
+def _find_place(client: ApiClient, text: str) -> Place:
+    node = find_facility(client, text)
+    above = Node.objects.values_list("parent__parent__parent_id", "parent__parent_id").get(pk=node.pk)
+    return Place(node.pk, int(above[0] or above[1] or node.pk))
 
 
 def find_facility(client: ApiClient, text: str) -> Node:

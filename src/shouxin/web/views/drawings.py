@@ -26,7 +26,7 @@ from shouxin.web.templatetags.shouxin_format import moment
 
 def findings_of(drawing: Drawing) -> list[Finding]:
     """The findings as they were when the drawing was judged."""
-    return [Finding(**stored) for stored in drawing.findings]
+    return [Finding.from_stored(stored) for stored in drawing.findings]
 
 
 @page()

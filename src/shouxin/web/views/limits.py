@@ -15,13 +15,17 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from shouxin.audit import services as audit
+from shouxin.domain.money import format_wan
 from shouxin.facilities.rules import findings_of_refusals
 from shouxin.limits import lines, selectors
 from shouxin.limits import services as limits
 from shouxin.limits.labels import OPERATIONS
 from shouxin.limits.models import Hold, Movement, Node, StatusRequest
+from shouxin.reporting.exports import table_csv, table_xlsx
 from shouxin.web.access import EARLIEST, LATEST, Role, Visit, page
 from shouxin.web.limit_forms import SimulateForm, StatusForm
+from shouxin.web.views.cases import XLSX, attachment
 
 PAGE = 50
 STATUS_TONES = {"ACTIVE": "green", "SUSPENDED": "amber", "FROZEN": "red", "EXPIRED": "plain", "CLOSED": "plain"}
@@ -68,6 +72,7 @@ def show_list(request: HttpRequest, visit: Visit) -> HttpResponse:
     context = {
         "nodes": [(node, STATUS_TONES[node.status], _own(node)) for node in found[:PAGE]],
         "q": text, "kind": kind, "visit": visit,
+        "may_reconcile": visit.has(Role.RISK_OFFICER, Role.APPROVER, Role.AUDITOR),
         "pager": {"count_text": _("本页 %(n)s 个") % {"n": len(found[:PAGE])}, "before": "",
                   "after": found[PAGE - 1].pk if len(found) > PAGE else ""},
     }  # fmt: skip
@@ -164,11 +169,13 @@ def decide_status(request: HttpRequest, visit: Visit, pk: int, request_pk: int) 
     return redirect("limit_tree", pk=pk)
 
 
-@page()
-def show_journal(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
-    root = _root(visit, pk)
-    rows = _rows(visit, root)
-    ids = [row.node.pk for row in rows]
+EXPORT_MOST = 50_000
+
+
+def _chosen_movements(
+    request: HttpRequest, visit: Visit, ids: list[int]
+) -> tuple[QuerySet[Movement], dict[str, Any], dt.datetime]:
+    """The journal by what the page's filters ask for; the filters as read, and the moment of knowledge."""
     chosen = _number(request.GET.get("node", ""))
     movements = selectors.journal(nodes=[chosen] if chosen in ids else ids)
     operation = request.GET.get("operation", "")[:20]
@@ -176,6 +183,50 @@ def show_journal(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
         movements = movements.filter(operation=operation)
     valid_at, known_at = _as_of(request, visit)
     movements = movements.filter(business_date__lte=valid_at, recorded_at__lte=known_at)
+    return movements, {"chosen": chosen, "operation": operation, "valid_at": valid_at}, known_at
+
+
+@page()
+def export_journal(request: HttpRequest, visit: Visit, pk: int, form: str) -> HttpResponse:
+    """The journal with the page's filters as a file; each export is on the trail."""
+    if form not in ("xlsx", "csv"):
+        raise Http404
+    root = _root(visit, pk)
+    movements, asked, known_at = _chosen_movements(request, visit, [row.node.pk for row in _rows(visit, root)])
+    found = list(movements[: EXPORT_MOST + 1])
+    if len(found) > EXPORT_MOST:
+        messages.error(request, _("流水超过 %(most)s 行，请缩小范围后再导出。") % {"most": EXPORT_MOST})
+        return redirect("limit_journal", pk=pk)
+    head = ("序号", "层级", "额度", "动作", "预占（万元）", "在账（万元）", "累计已用（万元）", "专项预留（万元）",
+            "新额度（万元）", "记账日", "记录时间", "预占编号", "原因")  # fmt: skip
+    rows = [
+        (str(m.seq), str(m.node.get_kind_display()), m.node.name, m.operation_label, format_wan(m.pending_fen),
+         format_wan(m.posted_fen), format_wan(m.consumed_fen), format_wan(m.earmarked_fen),
+         "" if m.new_cap_fen is None else format_wan(m.new_cap_fen), str(m.business_date),
+         timezone.localtime(m.recorded_at).isoformat(timespec="seconds"), str(m.hold_id or ""), m.cause)
+        for m in found
+    ]  # fmt: skip
+    audit.record(
+        actor=visit.actor, action="reporting.journal.exported", subject=("limit", root.pk),
+        summary=f"导出额度流水 {form}，{len(rows)} 行", business_date=visit.business_date,
+        details={"node": asked["chosen"], "operation": asked["operation"], "valid_at": str(asked["valid_at"]),
+                 "known_at": known_at.isoformat()},
+    )  # fmt: skip
+    name = f"journal-{root.pk}-{asked['valid_at']}.{form}"
+    if form == "csv":
+        return attachment(table_csv(head, rows), "text/csv; charset=utf-8", name)
+    return attachment(table_xlsx("额度流水", head, rows), XLSX, name)
+
+
+@page()
+def show_journal(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
+    root = _root(visit, pk)
+    rows = _rows(visit, root)
+    ids = [row.node.pk for row in rows]
+    movements, asked, known_at = _chosen_movements(request, visit, ids)
+    chosen, valid_at = asked["chosen"], asked["valid_at"]
+    filters = request.GET.copy()
+    filters.pop("after", None)
     before = _number(request.GET.get("after", ""))
     if before:
         movements = movements.filter(seq__lt=before)
@@ -183,12 +234,17 @@ def show_journal(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
     node = next((row.node for row in rows if row.node.pk == chosen), root)
     context = {
         "root": root, "title": _("额度流水"), "subtitle": root.name, "visit": visit, "rows": found[:PAGE],
-        "nodes": [row.node for row in rows], "chosen": chosen, "operation": operation, "valid_at": valid_at,
+        "nodes": [row.node for row in rows], **asked,
         "known_at": known_at if request.GET.get("known_at") else None, "node": node,
         "operations": sorted(OPERATIONS.items()),
         "balance": selectors.balance_as_of(node=node, valid_at=valid_at, known_at=known_at),
         "crumbs": [{"url": reverse("limit_list"), "label": _("额度")},
                    {"url": reverse("limit_tree", args=[root.pk]), "label": root.name}],
+        "actions": [
+            {"label": label, "icon": "download",
+             "url": f"{reverse('limit_journal_export', args=[root.pk, form])}?{filters.urlencode()}"}
+            for form, label in (("xlsx", _("导出 Excel")), ("csv", _("导出 CSV")))
+        ],
         "pager": {"count_text": _("本页 %(n)s 条") % {"n": len(found[:PAGE])}, "before": "",
                   "after": found[PAGE - 1].seq if len(found) > PAGE else ""},
     }  # fmt: skip

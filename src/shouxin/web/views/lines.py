@@ -46,7 +46,7 @@ def show_list(request: HttpRequest, visit: Visit) -> HttpResponse:
         {
             "rows": _rows(request, visit), "chips": chips, "quick": request.GET.get("quick", ""),
             "text": request.GET.get("q", ""), "as_of": visit.as_of, "visit": visit,
-            "excesses": watch.open_excesses() if visit.actor.unit.is_head_office else [],
+            "excesses": watch.open_excesses(scope=visit.scope, as_of=visit.as_of),
             "actions": [
                 *(
                     [{"label": _("集团客户统计"), "url": reverse("group_statistics"), "icon": "download"}]

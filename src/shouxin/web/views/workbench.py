@@ -12,6 +12,7 @@ from shouxin.domain.money import format_wan
 from shouxin.facilities import line_life
 from shouxin.facilities.models import Drawing
 from shouxin.groups.selectors import list_open_merge_tasks
+from shouxin.monitoring import watch
 from shouxin.monitoring.alerts import alerts_in_view
 from shouxin.monitoring.models import Alert
 from shouxin.reporting import selectors
@@ -65,7 +66,7 @@ def show(request: HttpRequest, visit: Visit) -> HttpResponse:
 def _credit_counts(visit: Visit) -> dict[str, object]:
     """What of credit needs somebody: lines to renew, excesses, exceptions on the way, alerts."""
     lines = line_life.list_lines(scope=visit.scope, as_of=visit.as_of)
-    excesses = sum(line.status == "超限" for line in lines)
+    excesses = len(watch.open_excesses(scope=visit.scope, as_of=visit.as_of))
     open_alerts = alerts_in_view(visit.scope, as_of=visit.as_of).filter(state=Alert.State.OPEN).distinct()
     red = open_alerts.filter(level=Alert.Level.RED).count()
     cases = cases_in_view(visit.actor, as_of=visit.business_date).filter(state__in=Case.OPEN_STATES)

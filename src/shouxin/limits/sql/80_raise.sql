@@ -1,7 +1,7 @@
 -- A booking grows without anybody asking for it: cover was withdrawn or lost. It is recorded whatever the caps, freezes
 -- and periods say; a node that ends above its cap gets an open excess of cause MITIGANT and takes no new drawing until
 -- it is cured. With hold NULL a posted hold is made for a deal that used nothing before. Locks hold, then leaf → root.
-CREATE OR REPLACE FUNCTION facility_raise_use(
+CREATE OR REPLACE FUNCTION limit_raise_use(
     hold uuid, new_hold uuid, facility bigint, amount bigint, on_date date, why text, cause text, actor bigint,
     cure_by date)
 RETURNS jsonb LANGUAGE plpgsql AS $$
