@@ -279,6 +279,19 @@ def test_a_case_sent_back_begins_a_new_round(demo_bank: DemoBank) -> None:
     assert case.acts.filter(role="investigate").count() == 4
 
 
+def test_minutes_of_an_earlier_round_do_not_serve_the_next(demo_bank: DemoBank) -> None:
+    """The meeting resolved on AA; sent back and submitted again, the case waits for minutes put to it anew."""
+    prepared_group(demo_bank)
+    case = with_minutes(demo_bank, reviewed(demo_bank, submitted(demo_bank, propose(demo_bank, "7000"))))
+    case = approvals.send_back(actor=demo_bank.staff("wanghy"), case=case, opinion="补充评级", business_date=DAY)
+    case = reviewed(demo_bank, submitted(demo_bank, case))
+    with pytest.raises(CaseRefusedError) as refused:
+        decided(demo_bank, case)
+    assert "MEETING_MINUTES_MISSING" in [finding.code for finding in refused.value.findings]
+    case.refresh_from_db()
+    assert decided(demo_bank, with_minutes(demo_bank, case)).state == Case.State.APPROVED
+
+
 def test_a_refused_case_is_kept_and_a_withdrawn_one_too(demo_bank: DemoBank) -> None:
     prepared_group(demo_bank)
     case = reviewed(demo_bank, submitted(demo_bank, propose(demo_bank, "7000")))

@@ -9,6 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from shouxin.approvals import services as approvals
 from shouxin.approvals.models import Case, Minutes
 from shouxin.audit.models import Entry
 from shouxin.facilities import servicing
@@ -360,3 +361,14 @@ def test_states_and_kinds_read_in_english(demo_bank: DemoBank) -> None:
     assert "已拒绝" not in drawings
     assert "Unified group line" in cases
     assert "集团统一授信" not in cases
+
+
+def test_a_case_sent_back_is_investigated_again_by_the_same_people(demo_bank: DemoBank) -> None:
+    prepared_group(demo_bank)
+    case = reviewed(demo_bank, submitted(demo_bank, propose(demo_bank, "6600", sub={**SUB, "A": 1100})))
+    client, url = sign_in(demo_bank.staff("liujg")), reverse("case_detail", args=[case.number])
+    assert not client.get(url).context["may_investigate"]
+    approvals.send_back(actor=demo_bank.staff("wanghy"), case=case, opinion="补充流水", business_date=DAY)
+    assert client.get(url).context["may_investigate"]
+    client.post(reverse("case_investigate", args=[case.number]), {"opinion": "属实", "is_on_site": "on"})
+    assert not client.get(url).context["may_investigate"]

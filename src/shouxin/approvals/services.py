@@ -196,7 +196,10 @@ def review(*, actor: Staff, case: Case, agrees: bool, opinion: str, business_dat
 
 @transaction.atomic
 def send_back(*, actor: Staff, case: Case, opinion: str, business_date: dt.date) -> Case:
-    """退回补充: a new round begins; what the earlier round said stays."""
+    """退回补充: a new round begins; what the earlier round said stays in the trail.
+
+    The meeting resolved on what was frozen then, so its minutes are put to the new round by hand or anew.
+    """
     case = _locked(case)
     if case.state not in (Case.State.REVIEW, Case.State.DECIDE):
         raise CaseError(f"案件为“{case.get_state_display()}”，不能退回。")
@@ -212,7 +215,8 @@ def send_back(*, actor: Staff, case: Case, opinion: str, business_date: dt.date)
     case.round += 1
     case.state = Case.State.DRAFT
     case.due_date = step_due_date(business_date)
-    case.save(update_fields=["round", "state", "due_date"])
+    case.minutes = None
+    case.save(update_fields=["round", "state", "due_date", "minutes"])
     _trace(case, actor, "returned", f"退回 {case.number}：{opinion}", business_date)
     return case
 

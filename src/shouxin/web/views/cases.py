@@ -142,7 +142,8 @@ def _render(
     tasks = {task.role for task in tasks_of(visit.actor, as_of=day) if task.case.pk == case.pk}
     is_line = case.kind in line_cases.LINE_KINDS
     judged = line_cases.judge(case, as_of=day) if is_line and case.state == Case.State.DRAFT else None
-    took_part = any(a.actor_id == visit.actor.pk and a.role == Act.Role.INVESTIGATE for a in acts)
+    rounds = {a.round for a in acts if a.actor_id == visit.actor.pk and a.role == Act.Role.INVESTIGATE}
+    took_part = bool(rounds)
     blocking: list[Finding] = []
     if is_line and Act.Role.DECIDE in tasks:
         blocking = line_cases.approval_findings(actor=visit.actor, case=case, business_date=day)
@@ -157,7 +158,7 @@ def _render(
             "blocking": stops if stops is not None else blocking,
             "events": _events(acts, case),
             "is_line": is_line,
-            "may_investigate": is_line and Act.Role.INVESTIGATE in tasks and not took_part,
+            "may_investigate": is_line and Act.Role.INVESTIGATE in tasks and case.round not in rounds,
             "may_submit": is_line and case.state == Case.State.DRAFT
             and (took_part or case.created_by_id == visit.actor.pk),
             "may_review": Act.Role.REVIEW in tasks,
