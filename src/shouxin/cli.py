@@ -19,6 +19,8 @@ _COMMANDS: dict[str, str] = {
     "api-key": "shouxin.web.api_keys:api_key",
     "verify": "shouxin.web.verify_commands:verify",
     "seal": "shouxin.web.verify_commands:seal",
+    "backup": "shouxin.web.backup_commands:backup",
+    "restore": "shouxin.web.backup_commands:restore",
     "reconcile": "shouxin.web.reconcile_commands:reconcile",
     "setup": "shouxin.web.commands:setup",
     "manage": "shouxin.web.commands:manage",

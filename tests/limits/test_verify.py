@@ -149,7 +149,5 @@ def test_seal_reads_no_model_before_the_settings_are_there() -> None:
         "commands.seal.callback(data=None, out=None)\n"
     )
     environment = {key: value for key, value in os.environ.items() if key != "DJANGO_SETTINGS_MODULE"}
-    ran = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=False
-    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=False)
     assert ran.stderr.strip() == "reached the database"
