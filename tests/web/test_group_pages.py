@@ -251,3 +251,16 @@ def test_what_was_merged_is_not_asked_again_until_the_evidence_changes(demo_bank
     Holding.objects.filter(company__source_id="F").delete()
     again = run_determination(actor=gaoyl, as_of=DAY, business_date=DAY)
     assert again.candidates.filter(status="proposed", updates__number="JT-00001").exists()
+
+
+def test_a_merged_groups_record_shows_both_families(demo_bank: DemoBank) -> None:
+    task = MergeTask.objects.get()
+    change = judgement.propose_merge_decision(
+        actor=demo_bank.staff("gaoyl"), task=task, choice="merge", reason="兄弟两系", business_date=DAY
+    )
+    decide_change(actor=demo_bank.staff("linzy"), change=change, is_approved=True, decision="同意", business_date=DAY)
+
+    page = sign_in(demo_bank.staff("gaoyl")).get(group_url("group_print"))
+
+    cores = {family.core for family in page.context["tree"]}
+    assert {task.first.anchor.name, task.second.anchor.name} <= cores

@@ -32,8 +32,8 @@ from shouxin.domain.money import format_wan
 from shouxin.facilities.rules import judge_group_total
 from shouxin.facilities.selectors import totals_of_customers
 from shouxin.groups.engine import read_evidence
+from shouxin.groups.models import GroupChange, Membership
 from shouxin.groups.models import Holding as StoredHolding
-from shouxin.groups.models import Membership
 from shouxin.groups.policy_settings import settings_from
 from shouxin.groups.selectors import memberships_on
 from shouxin.limits.models import Node
@@ -106,6 +106,11 @@ def family_tree(members: Sequence[Membership], *, as_of: dt.date) -> list[Family
         for row in members
         if row.candidate is not None and row.candidate.anchor_id is not None
     }
+    merges = GroupChange.objects.filter(
+        group__in={row.group_id for row in members}, kind=GroupChange.Kind.MERGE, status=GroupChange.Status.APPROVED
+    )
+    for first, second in merges.values_list("task__first__anchor_id", "task__second__anchor_id"):
+        anchors |= {str(anchor) for anchor in (first, second) if anchor is not None}
     evidence = read_evidence({row.customer.party_id for row in members} | {int(anchor) for anchor in anchors})
     register, settings = evidence.on(as_of), settings_from(load_book(), as_of)
     tree = FamilyTree.of(register)
