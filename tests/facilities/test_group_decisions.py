@@ -270,6 +270,28 @@ def test_or_kept_apart_with_the_shared_ones_left_to_the_first(demo_bank: DemoBan
     assert not GroupChange.objects.filter(candidate=second, kind=GroupChange.Kind.CONFIRM).exists()
 
 
+def test_groups_kept_apart_are_not_asked_about_again(demo_bank: DemoBank) -> None:
+    task = MergeTask.objects.get()
+    change = judgement.propose_merge_decision(
+        actor=demo_bank.staff("gaoyl"), task=task, choice="first", reason="各自经营", business_date=DAY
+    )
+    approve(demo_bank, change)
+
+    identify_again(demo_bank)
+
+    again = MergeTask.objects.get(determination=find_latest_determination())
+    assert (again.status, again.carried_from) == (MergeTask.Status.DECIDED, task)
+    with pytest.raises(DecisionError, match="单一客户"):
+        judgement.propose_confirmation(
+            actor=demo_bank.staff("gaoyl"), candidate=Candidate.objects.get(pk=again.second_id), name="亮剑系",
+            responsible=demo_bank.staff("suny"), reason="x", business_date=DAY,
+        )  # fmt: skip
+    Holding.objects.filter(company__source_id="F").delete()
+    identify_again(demo_bank)
+    newest = MergeTask.objects.filter(determination=find_latest_determination(), carried_from__isnull=False)
+    assert not newest.exists(), "other evidence is another question"
+
+
 def test_the_difference_of_two_versions() -> None:
     before = [{"customer": 1, "basis": "三"}, {"customer": 2, "basis": "三"}, {"customer": 3, "basis": "三"}]
     after = [{"customer": 2, "basis": "三"}, {"customer": 3, "basis": "四"}, {"customer": 4, "basis": "四"}]

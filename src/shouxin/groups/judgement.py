@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from psycopg.types.range import DateRange, TimestamptzRange
 
@@ -459,18 +460,29 @@ def current_members(group: CustomerGroup, *, as_of: dt.date) -> list[Target]:
 
 
 def _left_to_others(candidate: Candidate) -> set[int]:
-    """Customers that a decided task left to the other of two overlapping proposals."""
+    """Customers that a decided task left to the other of two overlapping proposals, also one of an earlier run."""
+    own = party_set(candidate)
     parties: set[int] = set()
-    decided = GroupChange.objects.filter(
-        kind=GroupChange.Kind.SEPARATE,
-        status=GroupChange.Status.APPROVED,
-        task__determination=candidate.determination_id,
-    ).select_related("task")
-    for change in decided:
-        task = change.task
-        if task is not None and candidate.pk in (task.first_id, task.second_id) and change.candidate_id != candidate.pk:
+    tasks = MergeTask.objects.filter(
+        Q(first=candidate) | Q(second=candidate), determination=candidate.determination_id,
+        status=MergeTask.Status.DECIDED,
+    )  # fmt: skip
+    for task in tasks:
+        kept = kept_apart(task.carried_from or task)
+        if kept is not None and kept != own:
             parties |= set(task.shared)
     return set(Customer.objects.filter(party__in=parties).values_list("pk", flat=True))
+
+
+def party_set(candidate: Candidate) -> frozenset[int]:
+    """The parties of a proposal that are customers."""
+    return frozenset(candidate.members.filter(is_customer=True).values_list("party_id", flat=True))
+
+
+def kept_apart(task: MergeTask) -> frozenset[int] | None:
+    """The parties of the proposal to which a task was decided apart; None when it was not."""
+    change = task.changes.filter(kind=GroupChange.Kind.SEPARATE, status=GroupChange.Status.APPROVED).first()
+    return party_set(change.candidate) if change is not None and change.candidate is not None else None
 
 
 def excluded_from(group: CustomerGroup) -> set[int]:

@@ -258,6 +258,8 @@ class MergeTask(models.Model):
     decision = models.TextField("决定", blank=True)
     decided_by = models.ForeignKey(Staff, models.PROTECT, null=True, blank=True, related_name="+")
     decided_at = models.DateTimeField(null=True, blank=True)
+    # The task of an earlier run that people decided, when the same two groups overlap again.
+    carried_from = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="+")
 
     def __str__(self) -> str:
         return f"合并认定 {self.first.label}/{self.second.label}"

@@ -15,7 +15,7 @@ from shouxin.audit import services as audit
 from shouxin.bank.models import OrgUnit, Staff
 from shouxin.domain import groups as engine
 from shouxin.domain.evidence import Evidence, Register
-from shouxin.domain.groups.determination import FAMILY, Group, Star
+from shouxin.domain.groups.determination import FAMILY, Group, Overlap, Star
 from shouxin.domain.groups.sentences import sentence
 from shouxin.domain.parameters import PolicyBook
 from shouxin.groups import judgement
@@ -79,23 +79,49 @@ def run_determination(
     done = {known for known, _ in merged.values()}
     matches = merged | _matches(open_groups, {ids: known for ids, known in confirmed.items() if known not in done})
     candidates = {group.label: _store_candidate(run, group, found, matches.get(group.label)) for group in found.groups}
+    decided = _decided_apart()
     MergeTask.objects.bulk_create(
-        MergeTask(
-            determination=run,
-            first=candidates[overlap.first],
-            second=candidates[overlap.second],
-            shared=sorted(map(int, overlap.shared)),
-        )
+        _task(run, overlap, candidates, decided.get(_pair(candidates[overlap.first], candidates[overlap.second])))
         for overlap in overlaps
     )
+    open_count = run.merge_tasks.filter(status=MergeTask.Status.OPEN).count()
+    run.counts = run.counts | {"overlaps": open_count}
+    run.save(update_fields=["counts"])
     audit.record(
         actor=actor,
         action="groups.determination.run",
         subject=("determination", run.pk),
-        summary=f"集团识别（截止 {as_of}）：{len(found.groups)} 个集团，{len(overlaps)} 项合并认定",
+        summary=f"集团识别（截止 {as_of}）：{len(found.groups)} 个集团，{open_count} 项合并认定",
         business_date=business_date,
     )
     return run
+
+
+def _decided_apart() -> dict[frozenset[frozenset[int]], MergeTask]:
+    """Tasks that people decided apart, by the two sets of parties; the latest decision of a pair counts."""
+    decided = GroupChange.objects.filter(kind=GroupChange.Kind.SEPARATE, status=GroupChange.Status.APPROVED)
+    tasks = (change.task for change in decided.select_related("task__first", "task__second").order_by("decided_at"))
+    return {_pair(task.first, task.second): task for task in tasks if task is not None}
+
+
+def _pair(first: Candidate, second: Candidate) -> frozenset[frozenset[int]]:
+    return frozenset({judgement.party_set(first), judgement.party_set(second)})
+
+
+def _task(
+    run: Determination, overlap: Overlap, candidates: Mapping[str, Candidate], decided: MergeTask | None
+) -> MergeTask:
+    """An open task, or the decision on the same two groups carried on: what is decided is not asked again (A-02)."""
+    task = MergeTask(
+        determination=run,
+        first=candidates[overlap.first],
+        second=candidates[overlap.second],
+        shared=sorted(map(int, overlap.shared)),
+    )
+    if decided is not None:
+        task.status, task.decision, task.carried_from = MergeTask.Status.DECIDED, decided.decision, decided
+        task.decided_by, task.decided_at = decided.decided_by, decided.decided_at
+    return task
 
 
 def evidence_digest(evidence: Evidence) -> str:
