@@ -80,8 +80,9 @@ def run_determination(
     matches = merged | _matches(open_groups, {ids: known for ids, known in confirmed.items() if known not in done})
     candidates = {group.label: _store_candidate(run, group, found, matches.get(group.label)) for group in found.groups}
     decided = _decided_apart()
+    parties = {group.label: frozenset(map(int, group.customers)) for group in found.groups}
     MergeTask.objects.bulk_create(
-        _task(run, overlap, candidates, decided.get(_pair(candidates[overlap.first], candidates[overlap.second])))
+        _task(run, overlap, candidates, decided.get(frozenset({parties[overlap.first], parties[overlap.second]})))
         for overlap in overlaps
     )
     open_count = run.merge_tasks.filter(status=MergeTask.Status.OPEN).count()
@@ -101,11 +102,11 @@ def _decided_apart() -> dict[frozenset[frozenset[int]], MergeTask]:
     """Tasks that people decided apart, by the two sets of parties; the latest decision of a pair counts."""
     decided = GroupChange.objects.filter(kind=GroupChange.Kind.SEPARATE, status=GroupChange.Status.APPROVED)
     tasks = (change.task for change in decided.select_related("task__first", "task__second").order_by("decided_at"))
-    return {_pair(task.first, task.second): task for task in tasks if task is not None}
-
-
-def _pair(first: Candidate, second: Candidate) -> frozenset[frozenset[int]]:
-    return frozenset({judgement.party_set(first), judgement.party_set(second)})
+    return {
+        frozenset({judgement.party_set(task.first), judgement.party_set(task.second)}): task
+        for task in tasks
+        if task is not None
+    }
 
 
 def _task(

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 from shouxin.domain.evidence import Register
+from shouxin.domain.groups.components import components
 from shouxin.domain.groups.settings import GroupSettings
 
 
@@ -93,39 +94,10 @@ def proof_of(company: str, steps: Mapping[str, Step], places: Mapping[str, int])
 
 
 def from_the_top(register: Register) -> list[str]:
-    """All holders, each after everybody who holds it directly or indirectly; those of one ring stand together.
-
-    This is Tarjan's walk for strongly connected components without recursion: it leaves a component only after all
-    below it, so the order in which components are left, turned around, is from the top.
-    """
-    number: dict[str, int] = {}
-    lowest: dict[str, int] = {}
-    open_nodes: list[str] = []
-    is_open: set[str] = set()
-    left: list[str] = []
-    for start in sorted(register.stakes_of.keys() | register.agreements_of.keys()):
-        way = [] if start in number else [(start, iter(_held_by(start, register)))]
-        while way:
-            node, below = way[-1]
-            if node not in number:
-                number[node] = lowest[node] = len(number)
-                open_nodes.append(node)
-                is_open.add(node)
-            for company in below:
-                if company not in number:
-                    way.append((company, iter(_held_by(company, register))))
-                    break
-                if company in is_open:
-                    lowest[node] = min(lowest[node], number[company])
-            else:
-                way.pop()
-                if way:
-                    lowest[way[-1][0]] = min(lowest[way[-1][0]], lowest[node])
-                while lowest[node] == number[node] and node in is_open:
-                    done = open_nodes.pop()
-                    is_open.discard(done)
-                    left.append(done)
-    return left[::-1]
+    """All holders, each after everybody who holds it directly or indirectly; those of one ring stand together."""
+    starts = sorted(register.stakes_of.keys() | register.agreements_of.keys())
+    left = components(starts, lambda holder: _held_by(holder, register))
+    return [holder for ring in left for holder in ring][::-1]
 
 
 def _held_by(holder: str, register: Register) -> list[str]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from shouxin.domain.evidence import MICRO_PERCENT_WHOLE, Evidence, Register
+from shouxin.domain.groups.components import components
 
 Shares = Mapping[str, Mapping[str, Fraction]]
 """Direct shares by company and holder, own shares left out."""
@@ -62,7 +63,7 @@ def look_through(company: str, shares: Shares) -> LookThrough:
     through: dict[str, Fraction] = {}  # F: the sum over all paths from each holder to the company
     again: dict[str, Fraction] = {}  # 1 + F_xx of those in a ring
     singular: list[tuple[str, ...]] = []
-    for ring in _components(company, shares):
+    for ring in reversed(components([company], lambda held: shares.get(held, {}))):
         if len(ring) == 1:
             (holder,) = ring
             through[holder] = _through(held_by[holder], company, through)
@@ -180,36 +181,3 @@ def _eliminate(
                     else:
                         side[row].pop(key, None)
     return {name: right[row] for name, row in row_of.items()}
-
-
-def _components(company: str, shares: Shares) -> list[list[str]]:
-    """Everybody above a company in strongly connected components, each after all that it holds (Tarjan)."""
-    number: dict[str, int] = {}
-    lowest: dict[str, int] = {}
-    open_nodes: list[str] = []
-    is_open: set[str] = set()
-    left: list[list[str]] = []
-    way = [(company, iter(shares.get(company, {})))]
-    while way:
-        node, upwards = way[-1]
-        if node not in number:
-            number[node] = lowest[node] = len(number)
-            open_nodes.append(node)
-            is_open.add(node)
-        for holder in upwards:
-            if holder not in number:
-                way.append((holder, iter(shares.get(holder, {}))))
-                break
-            if holder in is_open:
-                lowest[node] = min(lowest[node], number[holder])
-        else:
-            way.pop()
-            if way:
-                lowest[way[-1][0]] = min(lowest[way[-1][0]], lowest[node])
-            if lowest[node] == number[node]:
-                ring: list[str] = []
-                while not ring or ring[-1] != node:
-                    ring.append(open_nodes.pop())
-                    is_open.discard(ring[-1])
-                left.append(ring)
-    return left[::-1]
