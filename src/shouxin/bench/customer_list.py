@@ -98,7 +98,7 @@ def _client(staff: Any) -> Any:
     from django.test import Client
 
     client = Client(SERVER_NAME="127.0.0.1")
-    client.force_login(staff, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(staff, backend="shouxin.bank.backends.StaffBackend")
     return client
 
 
@@ -110,7 +110,7 @@ def _values(size: int) -> dict[str, object]:
     deep = Customer.objects.order_by("-updated_at", "-pk")[size // 2]
     return {
         "class_a": CustomerClass.objects.get(code="A").pk,
-        "deep": cursor_of(deep, "updated"),
+        "deep": cursor_of((deep.updated_at, deep.pk), "updated"),
         "code": next(credit_code(n) for n in range(500) if Customer.objects.filter(party__uscc=credit_code(n))),
     }
 

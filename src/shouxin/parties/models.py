@@ -151,11 +151,19 @@ class Customer(models.Model):
             models.CheckConstraint(condition=~Q(referred_by=F("id")), name="customer_not_referred_by_itself"),
         ]
         indexes: ClassVar = [
-            # One for each order and each filter that leaves many; all of them without the merged ones.
-            models.Index(fields=["unit", "-updated_at", "-id"], name="customer_by_unit", condition=LIVE),
+            # One for each order and each filter that leaves many; all of them without the merged ones. Those of a
+            # unit and of an owner carry the class, so that counts by class read no row.
+            models.Index(
+                fields=["unit", "-updated_at", "-id"], include=["main_class"], name="customer_by_unit", condition=LIVE
+            ),
             models.Index(fields=["-updated_at", "-id"], name="customer_newest_first", condition=LIVE),
             models.Index(fields=["main_class", "-updated_at", "-id"], name="customer_by_class", condition=LIVE),
-            models.Index(fields=["main_owner", "-updated_at", "-id"], name="customer_by_owner", condition=LIVE),
+            models.Index(
+                fields=["main_owner", "-updated_at", "-id"],
+                include=["main_class"],
+                name="customer_by_owner",
+                condition=LIVE,
+            ),
             models.Index(fields=["next_step_date", "id"], name="customer_by_next_step", condition=LIVE),
             models.Index(fields=["last_contact_date", "id"], name="customer_by_last_contact", condition=LIVE),
             models.Index(fields=["-updated_at", "-id"], name="customer_to_repair", condition=LIVE & Q(is_valid=False)),
@@ -305,6 +313,10 @@ class Ownership(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["staff", "valid_to"], name="ownership_of_staff"),
+            # The few ties besides one's own list, which are read before every page of it.
+            models.Index(
+                fields=["staff"], name="ownership_besides_main", condition=~Q(kind="main", valid_to__isnull=True)
+            ),
         ]
 
     def __str__(self) -> str:

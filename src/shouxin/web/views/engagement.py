@@ -4,6 +4,7 @@ import datetime as dt
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import Prefetch, prefetch_related_objects
 from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -12,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from shouxin.engagement import appointments, selectors, services
-from shouxin.engagement.models import Activity, Channel, SpecialDate, SuspectedLink
+from shouxin.engagement.models import Activity, Channel, Contact, SpecialDate, SuspectedLink
 from shouxin.engagement.services import EngagementError
 from shouxin.parties.models import Customer
 from shouxin.parties.pool import candidates_for_pool
@@ -32,7 +33,11 @@ WORKERS = (Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD)
 
 def relationship_context(customer: Customer, visit: Visit, *, kind: str) -> dict[str, object]:
     """What the customer page shows of the relationship, and its forms."""
-    contacts = list(customer.contacts.select_related("role", "spouse").prefetch_related("preferences", "best_times"))
+    people = Contact.objects.select_related("role", "spouse", "decision_verified_by")
+    people = people.prefetch_related("preferences", "best_times")
+    prefetch_related_objects([customer], Prefetch("contacts", people), "contact_points")
+    contacts = list(customer.contacts.all())
+    consents = dict(customer.consents.values_list("channel", "is_given"))
     now = visit.now
     known, levels, percent = selectors.level_coverage(contacts)
     return {
@@ -48,21 +53,24 @@ def relationship_context(customer: Customer, visit: Visit, *, kind: str) -> dict
                         ("message", _("信函与消息")), ("ownership", _("归属")), ("limit", _("额度")),
                         ("act", _("操作"))],
         "event_kind": kind,
-        "consents": [(c, label, _consent(customer, c)) for c, label in Channel.choices],
+        "consents": [(c, label, consents.get(c)) for c, label in Channel.choices],
         "links": customer.suspected_links.select_related("raised_by"),
-        "activity_form": ActivityForm(initial={"happened_at": timezone.localtime(now).strftime("%Y-%m-%dT%H:%M")},
-                                      customer=customer),
+        "appointments": [(a, appointments.preparation_gaps(a)) for a in customer.appointments.filter(
+            done_as__isnull=True).select_related("contact", "staff", "customer")],
+        **(_forms(customer, now) if visit.has(*WORKERS) else {}),
+    }  # fmt: skip
+
+
+def _forms(customer: Customer, now: dt.datetime) -> dict[str, Form]:
+    """What people with customers write on the page."""
+    at = timezone.localtime(now).strftime("%Y-%m-%dT%H:%M")
+    return {
+        "activity_form": ActivityForm(initial={"happened_at": at}, customer=customer),
         "person_form": ContactPersonForm(customer=customer),
         "preference_form": PreferenceForm(customer=customer),
         "date_form": SpecialDateForm(customer=customer),
         "appointment_form": AppointmentForm(customer=customer),
-        "appointments": [(a, appointments.preparation_gaps(a)) for a in customer.appointments.filter(
-            done_as__isnull=True).select_related("contact", "staff", "customer")],
-    }  # fmt: skip
-
-
-def _consent(customer: Customer, channel: str) -> bool | None:
-    return next((c.is_given for c in customer.consents.all() if c.channel == channel), None)
+    }
 
 
 def _customer(visit: Visit, number: str) -> Customer:
