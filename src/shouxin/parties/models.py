@@ -130,6 +130,7 @@ class Customer(models.Model):
         db_index=False,
     )  # fmt: skip
     is_locked = models.BooleanField("锁定，不退回公海", default=False)
+    lock_reason = models.CharField("锁定原因", max_length=200, blank=True, default="", db_default="")
     pooled_date = models.DateField("进入公海", null=True, blank=True)
     merged_into = models.ForeignKey(
         "self", models.PROTECT, null=True, blank=True, related_name="merged", editable=False
@@ -327,8 +328,16 @@ class Ownership(models.Model):
 from shouxin.parties.handover_models import Handover, HandoverItem  # noqa: E402
 from shouxin.parties.list_models import CustomerTag, SavedView, Tag  # noqa: E402
 from shouxin.parties.merge_models import CustomerMerge, DuplicatePair  # noqa: E402
+from shouxin.parties.segment_models import (  # noqa: E402
+    CustomerProfile,
+    Segment,
+    SegmentList,
+    SegmentMark,
+    SegmentMember,
+)
 
 __all__ = [
-    "ClassScheme", "Classification", "ContactPoint", "Customer", "CustomerClass", "CustomerMerge", "CustomerTag",
-    "DuplicatePair", "FormerName", "Handover", "HandoverItem", "Ownership", "Party", "SavedView", "Tag",
+    "ClassScheme", "Classification", "ContactPoint", "Customer", "CustomerClass", "CustomerMerge", "CustomerProfile",
+    "CustomerTag", "DuplicatePair", "FormerName", "Handover", "HandoverItem", "Ownership", "Party", "SavedView",
+    "Segment", "SegmentList", "SegmentMark", "SegmentMember", "Tag",
 ]  # fmt: skip

@@ -30,13 +30,18 @@ def transfer_customers(
     """Give customers another 主办 from a day on; gives how many changed hands.
 
     Raises:
-        OwnershipError: the receiver has left, or no reason is given.
+        OwnershipError: the receiver has left, no reason is given, or any of them is locked; nothing is moved.
     """
     if not to_staff.is_active:
         raise OwnershipError(f"{to_staff.name}已离岗，不能接收客户，请选择在岗人员。")
     if not reason.strip():
         raise OwnershipError("请写明转移原因。")
-    ids = [customer.pk for customer in lock_customers(customer_ids)]
+    customers = lock_customers(customer_ids)
+    held = [customer for customer in customers if customer.is_locked]
+    if held:
+        names = "、".join(customer.party.name for customer in held[:5])
+        raise OwnershipError(f"{len(held)} 户已锁定，不能转移（{names}）。请支行行长先解除锁定，或不选这些客户。")
+    ids = [customer.pk for customer in customers]
     moved = replace_main_owner(ids, to_staff=to_staff, day=business_date, origin=Ownership.Origin.ASSIGNED)
     audit.record(
         actor=actor,

@@ -7,6 +7,7 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 from django.db import connection
 from django.db.models import QuerySet
@@ -80,13 +81,13 @@ def list_rows(ids: Sequence[int], *, as_of: dt.date, columns: Collection[str] | 
         _PHONE if wants["phone"] else ", NULL",
         _FROM,
     ])  # fmt: skip
-    values = {"ids": list(ids), "day": as_of, "now": timezone.now()}
+    values: dict[str, Any] = {"ids": list(ids), "day": as_of, "now": timezone.now()}
     with connection.cursor() as cursor:
         cursor.execute(text, values)
         found = cursor.fetchall()
     tags = _tags_of(ids) if columns is not None and "tags" in columns else {}
     pool = _pool_days(ids, as_of) if columns is not None and "pool" in columns else {}
-    return [ListRow(*row, tuple(tags.get(row[0], ())), pool.get(row[0])) for row in found]
+    return [ListRow(*(*row, tuple(tags.get(row[0], ())), pool.get(row[0]))) for row in found]
 
 
 def _tags_of(ids: Sequence[int]) -> dict[int, list[str]]:

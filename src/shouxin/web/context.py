@@ -87,6 +87,11 @@ def _sections(path: str, roles: frozenset[str], *, waiting: int, tasks: int, ste
                     if roles & {*_WITH_CUSTOMERS, Role.ADMINISTRATOR}
                     else []
                 ),
+                *([item("segment_list", _("目标客户群"), "filter")] if roles & _WITH_CUSTOMERS else []),
+                *([item("customer_quality", _("名单质量"), "report-analytics")] if roles & _WITH_CUSTOMERS else []),
+                item("service_case_list", _("客户事项"), "clipboard-data"),
+                *([item("community", _("联谊"), "users-group")] if roles & _WITH_CUSTOMERS else []),
+                *([item("absence", _("外出与顶岗"), "calendar-event")] if roles & _WITH_CUSTOMERS else []),
                 *([item("duplicate_list", _("疑似重复"), "git-merge")] if Role.BRANCH_HEAD in roles else []),
                 *([item("suspected_links", _("关联线索"), "route")] if Role.IDENTIFICATION_OFFICER in roles else []),
                 item("group_list", _("集团客户"), "sitemap", tasks),

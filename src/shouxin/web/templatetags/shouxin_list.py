@@ -41,7 +41,7 @@ def customer_row(context: Context, row: ListRow) -> SafeString:
     """A row with its cells in the order of the page's columns."""
     page = RowPage(
         context["columns"], context["labels"], bool(context.get("can_edit")), context["visit"].sees_full_phones,
-        context["as_of"], context.get("query", ""),
+        context["as_of"], str(context.get("query") or ""),
     )  # fmt: skip
     cells = [_name(row, page), *[_cell(column, row, page) for column in page.columns]]
     if page.can_edit:

@@ -46,6 +46,7 @@ from shouxin.reporting.list_rows import list_rows, newest_ids, rows_in_parts
 from shouxin.web import page_memory
 from shouxin.web.access import Role, Visit, page
 from shouxin.web.forms import ClassForm, ContactForm, NextStepForm, ProspectForm, RowForm
+from shouxin.web.views.customer_work import service_context
 from shouxin.web.views.engagement import relationship_context
 
 PRINT_ROWS_MAX, TAGS_MAX = 500, 200
@@ -440,6 +441,8 @@ def show(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
             "contacts": customer.contact_points.all(),
             "referrals": referral_tree(customer, scope=visit.scope),
             **relationship_context(customer, visit, kind=request.GET.get("event", "")),
+            **service_context(customer, visit),
+            "may_lock": visit.has(Role.BRANCH_HEAD),
             "contact_form": ContactForm(),
             "class_form": ClassForm(),
             "step_form": NextStepForm(

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from shouxin.engagement import appointments, selectors, services
+from shouxin.engagement import appointments, care, sales, selectors, services, value
 from shouxin.engagement.models import Activity, Channel, Contact, SpecialDate, SuspectedLink
 from shouxin.engagement.services import EngagementError
 from shouxin.parties.models import Customer
@@ -26,6 +26,14 @@ from shouxin.web.engagement_forms import (
     ContactPersonForm,
     PreferenceForm,
     SpecialDateForm,
+)
+from shouxin.web.service_forms import (
+    BestTimeForm,
+    ContributionForm,
+    DecisionForm,
+    PurchaseForm,
+    RequestForm,
+    SiteForm,
 )
 
 WORKERS = (Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD)
@@ -44,6 +52,7 @@ def relationship_context(customer: Customer, visit: Visit, *, kind: str) -> dict
         "people": [(c, selectors.salutation(c), appointments.best_times(c)) for c in contacts],
         "topics": selectors.topics_for(contacts),
         "gatekeeper": appointments.gatekeeper_of(customer),
+        "sites": customer.sites.all(),
         "level_text": f"{known}/{levels} · {percent} %",
         "special_dates": customer.special_dates.select_related("contact"),
         "completeness": selectors.completeness(customer),
@@ -61,7 +70,7 @@ def relationship_context(customer: Customer, visit: Visit, *, kind: str) -> dict
     }  # fmt: skip
 
 
-def _forms(customer: Customer, now: dt.datetime) -> dict[str, Form]:
+def _forms(customer: Customer, now: dt.datetime) -> dict[str, Any]:
     """What people with customers write on the page."""
     at = timezone.localtime(now).strftime("%Y-%m-%dT%H:%M")
     return {
@@ -89,33 +98,58 @@ def _say_errors(request: HttpRequest, form: Form) -> None:
 def add(request: HttpRequest, visit: Visit, number: str, what: str) -> HttpResponse:
     """Add one note, person, preference, day or appointment."""
     customer = _customer(visit, number)
-    forms: dict[str, Any] = {"activity": ActivityForm, "person": ContactPersonForm, "preference": PreferenceForm,
-                             "date": SpecialDateForm, "appointment": AppointmentForm}  # fmt: skip
-    if what not in forms:
+    if what not in _FORMS:
         raise Http404
-    form = forms[what](request.POST, customer=customer)
+    form = _FORMS[what](request.POST, customer=customer)
     if not form.is_valid():
         _say_errors(request, form)
         return redirect("customer_detail", number=number)
-    data: dict[str, Any] = form.cleaned_data
-    common: dict[str, Any] = {"actor": visit.actor, "business_date": visit.business_date}
     try:
-        match what:
-            case "activity":
-                services.record_activity(customer=customer, **common, **data)
-            case "person":
-                services.add_contact(customer=customer, **common, **data)
-            case "preference":
-                services.note_preference(**common, **data)
-            case "date":
-                SpecialDate.objects.create(customer=customer, **data)
-            case "appointment":
-                made = appointments.plan(actor=visit.actor, customer=customer, **data)
-                for gap in appointments.preparation_gaps(made):
-                    messages.warning(request, gap)
+        for warning in _write(what, customer, visit, form.cleaned_data):
+            messages.warning(request, warning)
     except EngagementError as error:
         messages.error(request, str(error))
     return redirect("customer_detail", number=number)
+
+
+def _write(what: str, customer: Customer, visit: Visit, data: dict[str, Any]) -> list[str]:
+    """One call for what was filled in; gives what should be said about it."""
+    common: dict[str, Any] = {"actor": visit.actor, "business_date": visit.business_date}
+    match what:
+        case "activity":
+            services.record_activity(customer=customer, **common, **data)
+        case "person":
+            services.add_contact(customer=customer, **common, **data)
+        case "preference":
+            services.note_preference(**common, **data)
+        case "date":
+            SpecialDate.objects.create(customer=customer, **data)
+        case "appointment":
+            made = appointments.plan(actor=visit.actor, customer=customer, **data)
+            return appointments.preparation_gaps(made)
+        case "time":
+            care.note_best_time(**common, **data)
+        case "decision":
+            care.verify_decision_power(**common, **data)
+        case "site":
+            care.add_site(customer=customer, **common, **data)
+        case "purchase":
+            sales.record_purchase(customer=customer, **common, **data)
+        case "contribution":
+            value.record_contribution(customer=customer, **common, **data)
+        case "request":
+            asked = care.record_request(customer=customer, **common, **data)
+            if asked.is_over_policy:
+                counts = {"n": asked.number_in_month, "most": asked.allowed_in_month}
+                return [_("超出该类别的服务标准：当月第 %(n)s 次免费上门，标准 %(most)s 次（CM-04）。") % counts]
+    return []
+
+
+_FORMS: dict[str, Any] = {
+    "activity": ActivityForm, "person": ContactPersonForm, "preference": PreferenceForm, "date": SpecialDateForm,
+    "appointment": AppointmentForm, "time": BestTimeForm, "decision": DecisionForm, "site": SiteForm,
+    "purchase": PurchaseForm, "contribution": ContributionForm, "request": RequestForm,
+}  # fmt: skip
 
 
 @require_POST
@@ -200,6 +234,8 @@ def workbench_blocks(visit: Visit) -> dict[str, object]:
     return {
         "appointments": mine[:8],
         "days_ahead": selectors.days_ahead(own, day=visit.business_date)[:8],
+        "over_policy": care.requests_over_policy(own, day=visit.business_date)[:8],
+        "open_cases": care.cases_in_view(visit.actor, own).filter(state="open")[:8],
         "pool_soon": candidates_for_pool(day=visit.business_date, staff_id=visit.actor.pk)[:8],
         "call_figures": appointments.call_figures(visit.actor, since=visit.now - dt.timedelta(days=30)),
     }
