@@ -286,7 +286,7 @@ def test_completeness_and_duplicates_and_bounced_mail_are_figures_of_the_list(
     client.post(f"/contact-points/{point.pk}/check/", {"works": "0"})
     found = quality.quality_of(seen_by(actor))
     assert (found.bounced_mails, found.completeness_percent) == (1, 68), "a mail that bounces is no known mail"
-    page = client.get("/customers/quality/").content.decode()
+    page = client.get("/customer-quality/").content.decode()
     assert ">68 <" in page
     assert ">4 <" in page
     # The figure of the list is the mean of what each customer's page says.

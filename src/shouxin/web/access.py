@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from shouxin.bank.models import RoleAssignment, Staff
-from shouxin.bank.scope import DataScope, roles_of, scope_of
+from shouxin.bank.scope import DataScope, Reach, roles_of, scope_of
 from shouxin.bank.selectors import FigureMissingError, business_date_of, find_institution
 from shouxin.domain.parameters import NotInForceError
 from shouxin.parties.models import Customer
@@ -63,6 +63,10 @@ class Visit:
     def editable_customers(self) -> QuerySet[Customer]:
         """Those in view that this person may change."""
         return editable_customers(self.scope)
+
+    def may_change(self, customer: Customer) -> bool:
+        """Whether a customer in view is more than looked on: after a handover the earlier owner only looks."""
+        return self.scope.reach is not Reach.OWN or self.editable_customers.filter(pk=customer.pk).exists()
 
     @property
     def sees_full_phones(self) -> bool:

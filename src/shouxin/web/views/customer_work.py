@@ -38,7 +38,7 @@ MAY_READ_IDENTITY = (
 SHOWN_MAX = 20
 
 
-def service_context(customer: Customer, visit: Visit) -> dict[str, Any]:
+def service_context(customer: Customer, visit: Visit, *, can_change: bool) -> dict[str, Any]:
     """What the customer page shows of purchases, services and places, and its forms."""
     known = CustomerProfile.objects.filter(customer=customer).first()
     purchases = list(customer.purchases.prefetch_related("end_sales__end_customer__party")[:SHOWN_MAX])
@@ -53,7 +53,7 @@ def service_context(customer: Customer, visit: Visit) -> dict[str, Any]:
         "sites": customer.sites.all(),
         "reads_identity": bool(customer.party.identity_number) and visit.has(*MAY_READ_IDENTITY),
     }
-    if visit.has(*WORKERS):
+    if can_change:
         today = {"requested_date": visit.business_date, "bought_date": visit.business_date}
         people = [person.pk for person in _colleagues(visit)]
         context |= {

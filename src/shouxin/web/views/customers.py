@@ -46,7 +46,7 @@ from shouxin.reporting.list_rows import list_rows, newest_ids, rows_in_parts
 from shouxin.web import page_memory
 from shouxin.web.access import Role, Visit, page
 from shouxin.web.forms import ClassForm, ContactForm, NextStepForm, ProspectForm, RowForm
-from shouxin.web.views.customer_work import service_context
+from shouxin.web.views.customer_work import WORKERS, service_context
 from shouxin.web.views.engagement import relationship_context
 
 PRINT_ROWS_MAX, TAGS_MAX = 500, 200
@@ -401,6 +401,7 @@ def _get_customer(visit: Visit, number: str, *, to_change: bool = False) -> Cust
 @page()
 def show(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
     customer = _get_customer(visit, number)
+    can_change = visit.has(*WORKERS) and visit.may_change(customer)
     group = find_group_of(customer.pk, as_of=visit.as_of)
     node = Node.objects.filter(customer=customer, kind=Node.Kind.CUSTOMER).first()
     contracts = list(facilities.list_facilities(customer.pk, as_of=visit.as_of))
@@ -440,8 +441,9 @@ def show(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
             "owners": customer.ownerships.filter(valid_to__isnull=True).select_related("staff__unit"),
             "contacts": customer.contact_points.all(),
             "referrals": referral_tree(customer, scope=visit.scope),
-            **relationship_context(customer, visit, kind=request.GET.get("event", "")),
-            **service_context(customer, visit),
+            **relationship_context(customer, visit, kind=request.GET.get("event", ""), can_change=can_change),
+            **service_context(customer, visit, can_change=can_change),
+            "can_change": can_change,
             "may_lock": visit.has(Role.BRANCH_HEAD),
             "contact_form": ContactForm(),
             "class_form": ClassForm(),

@@ -39,7 +39,7 @@ from shouxin.web.service_forms import (
 WORKERS = (Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD)
 
 
-def relationship_context(customer: Customer, visit: Visit, *, kind: str) -> dict[str, object]:
+def relationship_context(customer: Customer, visit: Visit, *, kind: str, can_change: bool = False) -> dict[str, object]:
     """What the customer page shows of the relationship, and its forms."""
     people = Contact.objects.select_related("role", "spouse", "decision_verified_by")
     people = people.prefetch_related("preferences", "best_times")
@@ -66,7 +66,7 @@ def relationship_context(customer: Customer, visit: Visit, *, kind: str) -> dict
         "links": customer.suspected_links.select_related("raised_by"),
         "appointments": [(a, appointments.preparation_gaps(a)) for a in customer.appointments.filter(
             done_as__isnull=True).select_related("contact", "staff", "customer")],
-        **(_forms(customer, now) if visit.has(*WORKERS) else {}),
+        **(_forms(customer, now) if can_change else {}),
     }  # fmt: skip
 
 
