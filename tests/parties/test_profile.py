@@ -5,7 +5,7 @@ import pytest
 from shouxin.audit.models import Entry
 from shouxin.parties import profile, segments
 from shouxin.parties.models import Customer, Ownership, Segment, SegmentList, SegmentMember
-from shouxin.parties.ownership import OwnershipError, transfer_customers
+from shouxin.parties.ownership import OwnershipError, add_assistant, transfer_customers
 from shouxin.parties.pool import PoolError, release
 from shouxin.parties.selectors import visible_customers
 from shouxin.parties.services import CustomerInputError, add_prospect
@@ -90,6 +90,8 @@ def test_an_assistant_sees_the_customer_until_the_tie_ends(small_bank: SmallBank
     client, url = sign_in(small_bank.manager_west), f"/customers/{customer.number}/assistants/"
     client.post(url, {"staff": small_bank.manager_east.pk})
     assert not customer.ownerships.filter(kind="assistant").exists(), "only people of one's own unit"
+    with pytest.raises(OwnershipError, match="已是主办"):
+        add_assistant(actor=small_bank.head_west, customer=customer, staff=small_bank.manager_west, business_date=DAY)
     client.post(url, {"staff": colleague.pk})
     assert list(seen_by(colleague)) == [customer]
     assert "结束协办" in client.get(f"/customers/{customer.number}/").content.decode()

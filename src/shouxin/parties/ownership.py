@@ -78,8 +78,16 @@ def replace_main_owner(customer_ids: list[int], *, to_staff: Staff, day: dt.date
 
 @transaction.atomic
 def add_assistant(*, actor: Staff, customer: Customer, staff: Staff, business_date: dt.date) -> Ownership:
-    """Let a second person look after a customer 协办; the second contact that a core customer should have (CM-06)."""
+    """Let a second person look after a customer 协办; the second contact that a core customer should have (CM-06).
+
+    Raises:
+        OwnershipError: the person has left, or is the 主办 already.
+    """
     customer = lock_customers([customer.pk])[0]
+    if not staff.is_active:
+        raise OwnershipError(f"{staff.name}已离岗，不能协办。")
+    if customer.main_owner_id == staff.pk:
+        raise OwnershipError(f"{staff.name}已是主办，请选择另一位同事协办。")
     tie, is_new = Ownership.objects.get_or_create(
         customer=customer,
         staff=staff,

@@ -40,22 +40,22 @@ SHOWN_MAX = 20
 
 def service_context(customer: Customer, visit: Visit, *, can_change: bool) -> dict[str, Any]:
     """What the customer page shows of purchases, services and places, and its forms."""
-    known = CustomerProfile.objects.filter(customer=customer).first()
+    known: CustomerProfile | None = getattr(customer, "profile", None)
+    changes = sales.loyalty_changes(customer, until=visit.as_of)
     purchases = list(customer.purchases.prefetch_related("end_sales__end_customer__party")[:SHOWN_MAX])
     context: dict[str, Any] = {
         "profile": known,
-        "loyalty": sales.loyalty_on(customer, visit.as_of),
-        "loyalty_changes": sales.loyalty_changes(customer, until=visit.as_of)[:5],
+        "loyalty": changes[0].after if changes else sales.Loyalty.NONE,
+        "loyalty_changes": changes[:5],
         "purchases": [(p, p.quantity - sum(e.quantity for e in p.end_sales.all())) for p in purchases],
         "is_dealer": known is not None and known.trade_role == CustomerProfile.TradeRole.DEALER,
         "requests": customer.service_requests.select_related("recorded_by")[:SHOWN_MAX],
         "cases": customer.service_cases.select_related("opened_by", "answered_by")[:SHOWN_MAX],
-        "sites": customer.sites.all(),
         "reads_identity": bool(customer.party.identity_number) and visit.has(*MAY_READ_IDENTITY),
     }
     if can_change:
         today = {"requested_date": visit.business_date, "bought_date": visit.business_date}
-        people = [person.pk for person in _colleagues(visit)]
+        people = [person.pk for person in _colleagues(visit) if person.pk != customer.main_owner_id]
         context |= {
             "profile_form": ProfileForm(initial=profile_initial(customer, known)),
             "assistant_form": AssistantForm(people=people),
@@ -70,10 +70,12 @@ def service_context(customer: Customer, visit: Visit, *, can_change: bool) -> di
 
 
 def _colleagues(visit: Visit) -> list[Staff]:
-    """Whom one may ask to assist: people at work in one's own unit or those below."""
+    """Whom one may ask to assist: people at work in the units in view, or in one's own unit and the branch above."""
     if visit.has(Role.BRANCH_HEAD):
         return staff_in_units(visit.scope)
-    return list(Staff.objects.filter(unit=visit.actor.unit_id, is_active=True).select_related("unit"))
+    unit = visit.actor.unit
+    near = [unit.pk] if unit.parent is None or unit.parent.is_head_office else [unit.pk, unit.parent.pk]
+    return list(Staff.objects.filter(unit__in=near, is_active=True).select_related("unit"))
 
 
 def _customer(visit: Visit, number: str) -> Customer:

@@ -392,7 +392,7 @@ def ask_for(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
 
 def _get_customer(visit: Visit, number: str, *, to_change: bool = False) -> Customer:
     customers = visit.editable_customers if to_change else visit.customers
-    customer = customers.select_related("party", "unit", "main_owner", "main_class").filter(number=number).first()
+    customer = customers.select_related("party", "unit", "main_owner", "main_class", "profile").filter(number=number).first()
     if customer is None:
         raise Http404(_("没有这个客户，或不在您的数据范围内"))
     return customer
@@ -439,10 +439,10 @@ def show(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
             "drawings": [(drawing, resolve_product(drawing.facility.product).name) for drawing in drawings],
             "classes": classification_on(customer, as_of=visit.as_of),
             "owners": customer.ownerships.filter(valid_to__isnull=True).select_related("staff__unit"),
-            "contacts": customer.contact_points.all(),
             "referrals": referral_tree(customer, scope=visit.scope),
             **relationship_context(customer, visit, kind=request.GET.get("event", ""), can_change=can_change),
             **service_context(customer, visit, can_change=can_change),
+            "contacts": customer.contact_points.all(),
             "can_change": can_change,
             "may_lock": visit.has(Role.BRANCH_HEAD),
             "contact_form": ContactForm(),
