@@ -392,7 +392,9 @@ def ask_for(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
 
 def _get_customer(visit: Visit, number: str, *, to_change: bool = False) -> Customer:
     customers = visit.editable_customers if to_change else visit.customers
-    customer = customers.select_related("party", "unit", "main_owner", "main_class", "profile").filter(number=number).first()
+    customer = (
+        customers.select_related("party", "unit", "main_owner", "main_class", "profile").filter(number=number).first()
+    )
     if customer is None:
         raise Http404(_("没有这个客户，或不在您的数据范围内"))
     return customer
