@@ -286,6 +286,10 @@ def show_hold(request: HttpRequest, visit: Visit, hold_id: uuid.UUID) -> HttpRes
     events = Movement.objects.filter(hold=hold, level=0).order_by("seq")
     context = {
         "hold": hold, "title": _("预占与放款"), "visit": visit, "events": events,
+        "crumbs": [
+            {"url": reverse("limit_list"), "label": _("授信额度")},
+            {"url": reverse("limit_tree", args=[selectors.root_of(hold.facility).pk]), "label": _("额度树")},
+        ],
         "path": limits.simulate(facility=hold.facility, amount_fen=0, business_date=visit.business_date).path,
         "covers": hold.cover_links.select_related("mitigant").filter(share_fen__gt=0),
         "root": selectors.root_of(hold.facility),
