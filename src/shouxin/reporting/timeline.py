@@ -59,28 +59,27 @@ def _activities(customer: Customer, kind: str, reader_id: int, now: dt.datetime)
 
 
 def _ownerships(customer: Customer) -> list[Event]:
-    rows: list[Event] = []
-    for tie in Ownership.objects.filter(customer=customer).select_related("staff")[:EVENTS_MAX]:
-        until = f" 至 {tie.valid_to}（不含）" if tie.valid_to else ""
-        title = f"{tie.get_kind_display()} {tie.staff.name}，自 {tie.valid_from}{until}"
-        rows.append(Event("ownership", _midnight(tie.valid_from), title, tie.get_origin_display()))
-    return rows
+    ties = Ownership.objects.filter(customer=customer)
+    rows = ties.values_list("kind", "staff__name", "valid_from", "valid_to", "origin")[:EVENTS_MAX]
+    found: list[Event] = []
+    for kind, name, valid_from, valid_to, origin in rows:
+        until = f" 至 {valid_to}（不含）" if valid_to else ""
+        title = f"{Ownership.Kind(kind).label} {name}，自 {valid_from}{until}"
+        found.append(Event("ownership", _midnight(valid_from), title, str(Ownership.Origin(origin).label)))
+    return found
 
 
 def _drawings(customer: Customer) -> list[Event]:
-    rows = Drawing.objects.filter(facility__customer=customer).select_related("requested_by").order_by("-requested_at")
-    return [
-        Event("limit", row.requested_at, f"支用申请：{row.get_state_display()}", row.requested_by.name)
-        for row in rows[:EVENTS_MAX]
-    ]
+    drawings = Drawing.objects.filter(facility__customer=customer).order_by("-requested_at")
+    rows = drawings.values_list("requested_at", "state", "requested_by__name")[:EVENTS_MAX]
+    return [Event("limit", at, f"支用申请：{Drawing.State(state).label}", name) for at, state, name in rows]
 
 
 def _acts(customer: Customer) -> list[Event]:
-    rows = Entry.objects.filter(subject_kind="customer", subject_id=str(customer.pk))[:EVENTS_MAX]
+    entries = Entry.objects.filter(subject_kind="customer", subject_id=str(customer.pk))
+    rows = entries.values_list("action", "recorded_at", "summary", "actor_name")[:EVENTS_MAX]
     return [
-        Event("act", row.recorded_at, row.summary, row.actor_name)
-        for row in rows
-        if not row.action.startswith(_SHOWN_OTHERWISE)
+        Event("act", at, summary, name) for action, at, summary, name in rows if not action.startswith(_SHOWN_OTHERWISE)
     ]
 
 
