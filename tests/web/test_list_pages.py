@@ -238,3 +238,19 @@ def test_the_demo_banks_relationships_show_on_its_pages(demo_bank: DemoBank) -> 
     unit = demo_bank.customer("D").unit.code
     assert "预警线 30" in sign_in(demo_bank.staff("fengxc")).get(f"/customer-quality/?unit={unit}").content.decode()
     assert "篮球" in sign_in(demo_bank.staff("liujg")).get("/community/").content.decode()
+
+
+def test_a_row_of_the_list_has_group_limit_use_owner_and_telephone(demo_bank: DemoBank) -> None:
+    """明远贸易 (D): 900 万元, 700 of them used, member of the confirmed group; the file says the same."""
+    customer = demo_bank.customer("D")
+    client = sign_in(demo_bank.staff("liujg"))
+    columns = "stage,class,group,limit,used,owner,next,contact,phone,tags,pool"
+    page = client.get("/customers/", {"q": "明远", "columns": columns})
+    (row,) = page.context["rows"]
+    assert (row.pk, row.cap_fen, row.used_fen) == (customer.pk, 900 * 1_000_000, 700 * 1_000_000)
+    assert (row.group_name, row.owner_name) == (demo_bank.group.name, "刘敬国")
+    text = page.content.decode()
+    for shown in (row.phone, '<td data-label="额度（万元）" class="cell-number">900</td>', "78%"):
+        assert shown in text
+    file = client.get("/customers/export.csv", {"q": "明远"}).content.decode("utf-8-sig")
+    assert f",{demo_bank.group.name},900.00,700.00,{row.phone}," in file

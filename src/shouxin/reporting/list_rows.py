@@ -22,8 +22,8 @@ _CORE = """
 SELECT c.id, c.number, c.stage, c.is_valid, c.next_step, c.next_step_date, c.last_contact_date,
        p.name, p.uscc, u.name, coalesce(k.name, ''), coalesce(s.name, '')"""
 _LIMIT = """,
-       (SELECT n.cap_fen FROM limits_node n WHERE n.customer_id = c.id AND n.kind = 'customer'),
-       (SELECT n.used_fen FROM limits_node n WHERE n.customer_id = c.id AND n.kind = 'customer')"""
+       (SELECT n.cap_fen FROM limits_node n WHERE n.customer_id = c.id AND n.kind = 'CUSTOMER'),
+       (SELECT n.used_fen FROM limits_node n WHERE n.customer_id = c.id AND n.kind = 'CUSTOMER')"""
 _GROUP = """,
        (SELECT g.name FROM groups_membership m JOIN groups_customergroup g ON g.id = m.group_id
          WHERE m.customer_id = c.id AND m.valid @> %(day)s::date AND m.recorded @> %(now)s::timestamptz LIMIT 1)"""
