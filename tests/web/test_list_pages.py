@@ -2,18 +2,22 @@
 
 import datetime as dt
 import io
+from typing import Any
 
 import openpyxl
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from shouxin.audit.models import Entry
 from shouxin.engagement.models import Activity, Contact, RoleCard, SuspectedLink
-from shouxin.parties.models import ClassScheme, Customer, CustomerClass, Handover, SavedView
+from shouxin.parties.models import ClassScheme, Customer, CustomerClass, Handover, SavedView, Tag
 from shouxin.parties.pool import release
 from shouxin.parties.services import ContactInput, add_prospect
 from shouxin.reporting.models import ImportJob
+from shouxin.web import page_memory
 from shouxin.web.demo_relationship import furnish
 from tests.conftest import DAY, SmallBank
 from tests.demo import DemoBank
@@ -254,3 +258,36 @@ def test_a_row_of_the_list_has_group_limit_use_owner_and_telephone(demo_bank: De
         assert shown in text
     file = client.get("/customers/export.csv", {"q": "明远"}).content.decode("utf-8-sig")
     assert f",{demo_bank.group.name},900.00,700.00,{row.phone}," in file
+
+
+def test_what_a_page_remembers_ends_with_ones_own_act(small_bank: SmallBank, settings: Any) -> None:
+    """Choices around the list are remembered, so a second page asks less; what one did oneself is seen at once."""
+    settings.SHOUXIN_PAGE_MEMORY_SECONDS = 60
+    page_memory.choices.clear()
+    page_memory.badges.clear()
+    customer = fill(small_bank, 1)[0]
+    client = sign_in(small_bank.head_west)
+    with CaptureQueriesContext(connection) as first:
+        client.get("/customers/")
+    with CaptureQueriesContext(connection) as second:
+        client.get("/customers/")
+    assert len(second) < len(first)
+    Tag.objects.create(name="别人加的")
+    assert "别人加的" not in [tag.name for tag in client.get("/customers/").context["tags"]]
+    client.post("/customers/selected/", {"act": "tag", "tag": "重点", "selected": customer.number})
+    assert {"别人加的", "重点"} <= {tag.name for tag in client.get("/customers/").context["tags"]}
+    page_memory.choices.clear()
+    page_memory.badges.clear()
+
+
+def test_a_part_of_a_page_asks_nothing_for_what_stands_around_it(small_bank: SmallBank) -> None:
+    fill(small_bank, 1)
+    client = sign_in(small_bank.manager_west)
+    part = {"HX-Request": "true", "HX-Target": "customer-table"}
+    with CaptureQueriesContext(connection) as captured:
+        answer = client.get("/customers/", headers=part)
+    assert "<nav" in answer.content.decode()
+    assert "sidebar" not in answer.content.decode()
+    asked = " ".join(query["sql"] for query in captured.captured_queries)
+    for table in ("facilities_drawing", "approvals_", "parties_savedview", "parties_tag"):
+        assert table not in asked
