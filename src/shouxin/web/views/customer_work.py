@@ -38,19 +38,25 @@ MAY_READ_IDENTITY = (
 SHOWN_MAX = 20
 
 
-def service_context(customer: Customer, visit: Visit, *, can_change: bool) -> dict[str, Any]:
+def service_context(customer: Customer, visit: Visit, *, kept: frozenset[str], can_change: bool) -> dict[str, Any]:
     """What the customer page shows of purchases, services and places, and its forms."""
     known: CustomerProfile | None = getattr(customer, "profile", None)
-    changes = sales.loyalty_changes(customer, until=visit.as_of)
-    purchases = list(customer.purchases.prefetch_related("end_sales__end_customer__party")[:SHOWN_MAX])
+    has_bought = "purchase" in kept
+    changes = sales.loyalty_changes(customer, until=visit.as_of) if has_bought else []
+    bought = customer.purchases.prefetch_related("end_sales__end_customer__party")
+    purchases = list(bought[:SHOWN_MAX]) if has_bought else []
     context: dict[str, Any] = {
         "profile": known,
         "loyalty": changes[0].after if changes else sales.Loyalty.NONE,
         "loyalty_changes": changes[:5],
         "purchases": [(p, p.quantity - sum(e.quantity for e in p.end_sales.all())) for p in purchases],
         "is_dealer": known is not None and known.trade_role == CustomerProfile.TradeRole.DEALER,
-        "requests": customer.service_requests.select_related("recorded_by")[:SHOWN_MAX],
-        "cases": customer.service_cases.select_related("opened_by", "answered_by")[:SHOWN_MAX],
+        "requests": customer.service_requests.select_related("recorded_by")[:SHOWN_MAX]
+        if "servicerequest" in kept
+        else [],
+        "cases": customer.service_cases.select_related("opened_by", "answered_by")[:SHOWN_MAX]
+        if "servicecase" in kept
+        else [],
         "reads_identity": bool(customer.party.identity_number) and visit.has(*MAY_READ_IDENTITY),
     }
     if can_change:

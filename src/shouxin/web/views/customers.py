@@ -413,6 +413,7 @@ def show(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
     totals = totals_by_customer(seen for _, seen in pairs).get(str(customer.pk), Totals(0, 0, Decimal(0)))
     drawings = facilities.list_drawings(customer.pk, limit=10)
     can_draw = visit.has(Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD) and contracts
+    relationship = relationship_context(customer, visit, kind=request.GET.get("event", ""), can_change=can_change)
     actions: list[dict[str, object]] = [{"label": _("打印"), "print": True}]
     actions.append(
         {"label": _("授信档案"), "url": reverse("customer_credit", args=[number]), "icon": "file-certificate"}
@@ -442,8 +443,8 @@ def show(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
             "classes": classification_on(customer, as_of=visit.as_of),
             "owners": customer.ownerships.filter(valid_to__isnull=True).select_related("staff__unit"),
             "referrals": referral_tree(customer, scope=visit.scope),
-            **relationship_context(customer, visit, kind=request.GET.get("event", ""), can_change=can_change),
-            **service_context(customer, visit, can_change=can_change),
+            **relationship,
+            **service_context(customer, visit, kept=relationship["kept"], can_change=can_change),
             "contacts": customer.contact_points.all(),
             "can_change": can_change,
             "may_lock": visit.has(Role.BRANCH_HEAD),

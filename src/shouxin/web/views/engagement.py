@@ -39,22 +39,24 @@ from shouxin.web.service_forms import (
 WORKERS = (Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD)
 
 
-def relationship_context(customer: Customer, visit: Visit, *, kind: str, can_change: bool = False) -> dict[str, object]:
+def relationship_context(customer: Customer, visit: Visit, *, kind: str, can_change: bool = False) -> dict[str, Any]:
     """What the customer page shows of the relationship, and its forms."""
+    kept = selectors.parts_kept_of(customer)
     people = Contact.objects.select_related("role", "spouse", "decision_verified_by")
     people = people.prefetch_related("preferences", "best_times")
     prefetch_related_objects([customer], Prefetch("contacts", people), "contact_points")
     contacts = list(customer.contacts.all())
-    consents = dict(customer.consents.values_list("channel", "is_given"))
+    consents = dict(customer.consents.values_list("channel", "is_given")) if "channelconsent" in kept else {}
     now = visit.now
     known, levels, percent = selectors.level_coverage(contacts)
     return {
         "people": [(c, selectors.salutation(c), appointments.best_times(c)) for c in contacts],
         "topics": selectors.topics_for(contacts),
         "gatekeeper": appointments.gatekeeper_of(customer),
-        "sites": customer.sites.all(),
+        "sites": customer.sites.all() if "site" in kept else [],
+        "kept": kept,
         "level_text": f"{known}/{levels} · {percent} %",
-        "special_dates": customer.special_dates.select_related("contact"),
+        "special_dates": customer.special_dates.select_related("contact") if "specialdate" in kept else [],
         "completeness": selectors.completeness(customer),
         "pace": appointments.pace_hints(customer, now=now),
         "events": timeline(customer, kind=kind if kind in KINDS else "", reader_id=visit.actor.pk, now=timezone.now()),
@@ -63,9 +65,9 @@ def relationship_context(customer: Customer, visit: Visit, *, kind: str, can_cha
                         ("act", _("操作"))],
         "event_kind": kind,
         "consents": [(c, label, consents.get(c)) for c, label in Channel.choices],
-        "links": customer.suspected_links.select_related("raised_by"),
+        "links": customer.suspected_links.select_related("raised_by") if "suspectedlink" in kept else [],
         "appointments": [(a, appointments.preparation_gaps(a)) for a in customer.appointments.filter(
-            done_as__isnull=True).select_related("contact", "staff", "customer")],
+            done_as__isnull=True).select_related("contact", "staff", "customer")] if "appointment" in kept else [],
         **(_forms(customer, now) if can_change else {}),
     }  # fmt: skip
 
