@@ -132,6 +132,19 @@ def _texts_in_python(source: str) -> Iterator[str]:
         first = node.args[0]
         if name in ONE_TEXT | TWO_TEXTS and isinstance(first, ast.Constant) and isinstance(first.value, str):
             yield first.value
+        if name == "Finding":
+            yield from _texts_of_finding(node)
+
+
+def _texts_of_finding(call: ast.Call) -> Iterator[str]:
+    """What to do and the names of the figures: written in the rule, translated where a page shows them."""
+    for given in call.keywords:
+        if given.arg == "remedy" and isinstance(given.value, ast.Constant):
+            yield given.value.value
+        elif given.arg == "inputs" and isinstance(given.value, ast.Dict):
+            for key in given.value.keys:
+                if isinstance(key, ast.Constant):
+                    yield key.value
 
 
 def problems() -> list[str]:

@@ -307,7 +307,7 @@ def judge_related(*, customer: Customer, amount_fen: int, as_of: dt.date) -> lis
                 f"重大关联交易：本笔 {format_wan(amount_fen)} 万元，累计 {format_wan(cumulative)} 万元，"
                 f"须经关联交易控制委员会审查、董事会批准。", "Y09",
                 book.at("related.major_single_pct", as_of).citation, message_en="A major related transaction.",
-                inputs={"本笔": f"{format_wan(amount_fen)} 万元", "累计": f"{cumulative} 分"},
+                inputs={"本笔": f"{format_wan(amount_fen)} 万元", "累计": f"{format_wan(cumulative)} 万元"},
             )
         )  # fmt: skip
     return findings

@@ -22,7 +22,7 @@ from shouxin.bank.selectors import find_year_end_capital
 from shouxin.domain.authority import CaseFacts, Level
 from shouxin.domain.dates import add_months
 from shouxin.domain.findings import Finding, Severity
-from shouxin.facilities import connections, group_lines, public_lines, rules
+from shouxin.facilities import case_contents, connections, group_lines, public_lines, rules
 from shouxin.facilities.evaluating import POLICY_RESULTS, find_evaluation, find_rating, is_at_or_below
 from shouxin.facilities.group_lines import LineProposal
 from shouxin.facilities.models import CustomerLine, Evaluation
@@ -69,15 +69,10 @@ def propose_group_line(
         raise CaseError(f"集团统一授信由牵头行 {lead.name} 发起（JS-07）。")
     return approvals.open_case(
         actor=actor, kind=Case.Kind.GROUP_LINE, subject=("group", group.pk), subject_name=group.name, unit=lead,
-        payload={
-            "amount_fen": amount_fen,
-            "sub_limits": {str(member): amount for member, amount in sorted(sub_limits_fen.items())},
-            "product_limits": {str(m): dict(row) for m, row in sorted((product_limits_fen or {}).items()) if row},
-            "valid_from": valid_from.isoformat(),
-            "valid_to": valid_to.isoformat(),
-            "conditions": conditions,
-            "guarantee": guarantee,
-        },
+        payload=case_contents.group_line(
+            amount_fen=amount_fen, sub_limits_fen=sub_limits_fen, product_limits_fen=product_limits_fen,
+            valid_from=valid_from, valid_to=valid_to, conditions=conditions, guarantee=guarantee,
+        ),
         business_date=business_date, exclusive_key=f"line:group:{group.pk}",
     )  # fmt: skip
 
@@ -93,14 +88,10 @@ def propose_customer_line(
     return approvals.open_case(
         actor=actor, kind=Case.Kind.GENERAL_LINE, subject=("customer", customer.pk), subject_name=customer.party.name,
         unit=customer.unit,
-        payload={
-            "amount_fen": amount_fen,
-            "product_limits": dict(product_limits_fen or {}),
-            "valid_from": valid_from.isoformat(),
-            "valid_to": valid_to.isoformat(),
-            "guarantee": guarantee,
-            "conditions": conditions,
-        },
+        payload=case_contents.general_line(
+            amount_fen=amount_fen, product_limits_fen=product_limits_fen, valid_from=valid_from, valid_to=valid_to,
+            guarantee=guarantee, conditions=conditions,
+        ),
         business_date=business_date, exclusive_key=f"line:customer:{customer.pk}",
     )  # fmt: skip
 
@@ -115,12 +106,9 @@ def propose_public_line(
     return approvals.open_case(
         actor=actor, kind=Case.Kind.PUBLIC_LINE, subject=("customer", customer.pk), subject_name=customer.party.name,
         unit=customer.unit,
-        payload={
-            "amount_fen": amount_fen,
-            "valid_from": valid_from.isoformat(),
-            "valid_to": valid_to.isoformat(),
-            "is_renewal": is_renewal,
-        },
+        payload=case_contents.public_line(
+            amount_fen=amount_fen, valid_from=valid_from, valid_to=valid_to, is_renewal=is_renewal
+        ),
         business_date=business_date, exclusive_key=f"public:customer:{customer.pk}",
     )  # fmt: skip
 
@@ -131,7 +119,7 @@ def propose_exit(*, actor: Staff, customer: Customer, plan: str, until_date: dt.
     _require_in_view(actor, customer, business_date)
     return approvals.open_case(
         actor=actor, kind=Case.Kind.LINE_CHANGE, subject=("customer", customer.pk), subject_name=customer.party.name,
-        unit=customer.unit, payload={"plan": plan, "until_date": until_date.isoformat()},
+        unit=customer.unit, payload=case_contents.customer_exit(plan=plan, until_date=until_date),
         business_date=business_date, exclusive_key=f"line:customer:{customer.pk}",
     )  # fmt: skip
 
@@ -709,7 +697,7 @@ LINE_KINDS = frozenset(_KINDS)
 
 
 def _require_initiator(actor: Staff, as_of: dt.date) -> None:
-    if not roles_of(actor, as_of=as_of) & {_Role.CUSTOMER_MANAGER, _Role.BRANCH_HEAD}:
+    if not roles_of(actor, as_of=as_of) & case_contents.MAY_INITIATE:
         raise CaseError("授信案件由客户经理或支行行长发起。")
 
 

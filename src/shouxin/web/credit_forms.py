@@ -61,6 +61,28 @@ class ExitForm(forms.Form):
     until_date = day_field(_("退出期限"))
 
 
+class EditForm(forms.Form):
+    """What a draft has beside its contents."""
+
+    exception_reason = text_area(_("例外理由（有例外事项时必填）"), required=False)
+
+
+class EditGroupLineForm(GroupLineForm, EditForm):
+    pass
+
+
+class EditCustomerLineForm(CustomerLineForm, EditForm):
+    pass
+
+
+class EditPublicLineForm(PublicLineForm, EditForm):
+    pass
+
+
+class EditExitForm(ExitForm, EditForm):
+    pass
+
+
 class OpinionForm(forms.Form):
     opinion = text_area(_("意见"))
 
