@@ -30,7 +30,7 @@ from shouxin.groups.models import CustomerGroup
 from shouxin.groups.selectors import find_group_of, list_members
 from shouxin.limits.models import Node
 from shouxin.limits.services import LedgerError
-from shouxin.monitoring import watch
+from shouxin.monitoring import early_signals, watch
 from shouxin.monitoring.alerts import AlertError
 from shouxin.parties.models import Customer, Party
 from shouxin.policy.products import find_product
@@ -362,9 +362,15 @@ def check_event(request: HttpRequest, visit: Visit, number: str) -> HttpResponse
     findings = public_lines.judge_event(
         customer=customer, event=data["event"], amount_fen=data["amount"].fen, as_of=visit.business_date
     )
+    alert = early_signals.report_event(
+        actor=visit.actor, customer=customer, event=data["event"], amount_fen=data["amount"].fen,
+        business_date=visit.business_date,
+    )  # fmt: skip
     if findings:
         messages.warning(request, "；".join(f"{f.message}（{f.article} {f.citation}）" for f in findings))
-    else:
+    if alert is not None:
+        messages.info(request, _("已登记预警 %(code)s，并通报有关机构。") % {"code": f"{alert.code} {alert.name}"})
+    if not findings:
         messages.info(request, _("未达到调整或取消公开额度的条件。"))
     return redirect(url)
 
