@@ -118,7 +118,7 @@ def watch_group(group: CustomerGroup, *, as_of: dt.date) -> list[Alert]:
                     level=level,
                     message=finding.message,
                     inputs=_inputs_of(finding),
-                )  # fmt: skip
+                )
             )
     node = Node.objects.filter(group=group, excess_cause__isnull=False).first()
     if node is not None:
@@ -143,7 +143,7 @@ def watch_group(group: CustomerGroup, *, as_of: dt.date) -> list[Alert]:
             business_date=as_of,
             message=finding.message,
             inputs=_inputs_of(finding),
-        )  # fmt: skip
+        )
         for finding in guarantees.findings
     ]
     return found

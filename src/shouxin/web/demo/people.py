@@ -48,6 +48,7 @@ STAFF = (
     Person("maj", "马静", "CX-1", (ROLE.CUSTOMER_MANAGER,)),
     Person("hewei", "何伟", "CX", (ROLE.BRANCH_HEAD,)),
     Person("qianf", "钱芳", "CD", (ROLE.BRANCH_HEAD,)),
+    Person("taoy", "陶勇", "YY", (ROLE.BRANCH_HEAD,)),
     Person("wanghy", "王海燕", "HO-CREDIT", (ROLE.APPROVER,)),
     Person("zhaoq", "赵清", "HO-CREDIT", (ROLE.APPROVER,)),
     Person("yaoj", "姚静", "HO-CREDIT", (ROLE.OPERATIONS,)),
