@@ -114,6 +114,15 @@ FINDING_TEXTS: Mapping[str, FindingText] = {
     "TERM_TOO_LONG": FindingText("The term is longer than usual.", *_EXCEPTION),
     "PERIOD_REVERSED": FindingText("A line ends after it begins.", *_CORRECT),
     "AMOUNT_NOT_POSITIVE": FindingText("The amount must be above zero.", "更正金额。", "Correct the amount."),
+    "REVOLVING_EXCEPTION": FindingText("This bank's lines do not revolve; this one is to.", *_EXCEPTION),
+    "NOT_REVOLVING_WITH_USE": FindingText(
+        "A line that does not revolve begins unused.", "改为可循环额度，或结清后以新合同申报。",
+        "Make it revolving, or propose it once everything is repaid.",
+    ),
+    "NOT_A_LEGAL_PERSON": FindingText(
+        "A branch of a legal person has no credit of its own.", "以其法人名义申请，占用法人的额度。",
+        "Ask for it in the name of the legal person; it counts in that line.",
+    ),
     "NOT_ELIGIBLE": FindingText(
         "Only non-financial legal persons have a line.", "以其法人为对象申报，或改用其他业务流程。",
         "Propose it for the legal person, or use another procedure.",

@@ -38,7 +38,7 @@ def group_line(
 
 def general_line(
     *, amount_fen: int, valid_from: dt.date, valid_to: dt.date, product_limits_fen: Mapping[str, int] | None = None,
-    guarantee: str = "", conditions: str = "",
+    guarantee: str = "", conditions: str = "", is_revolving: bool = True,
 ) -> dict[str, Any]:  # fmt: skip
     """A customer's general line and its sub-limits by product (次级额度); all 分."""
     return {
@@ -48,6 +48,7 @@ def general_line(
         "valid_to": valid_to.isoformat(),
         "guarantee": guarantee,
         "conditions": conditions,
+        "is_revolving": is_revolving,
     }
 
 

@@ -47,6 +47,7 @@ class GroupLineForm(PeriodForm):
 
 class CustomerLineForm(PeriodForm):
     amount = WanField(label=_("一般额度"))
+    is_revolving = forms.BooleanField(label=_("可循环使用（归还后可再支用）"), required=False)
     guarantee = forms.CharField(label=_("担保方式"), max_length=40, required=False)
     conditions = text_area(_("授信条件"), required=False)
 

@@ -57,6 +57,7 @@ class Contents(Schema):
     guarantee: str = Field("", max_length=40, pattern=r"^[^\x00]*$")
     conditions: str = Remark
     is_renewal: bool = False
+    is_revolving: bool = True
     plan: str = Remark
     until_date: dt.date | None = None
 
@@ -214,7 +215,7 @@ def _customer_contents(kind: str, data: Contents) -> dict[str, Any]:
         return {**contents, "is_renewal": data.is_renewal}
     return {
         **contents, "product_limits_fen": _products(data.products), "guarantee": data.guarantee,
-        "conditions": data.conditions,
+        "conditions": data.conditions, "is_revolving": data.is_revolving,
     }  # fmt: skip
 
 

@@ -264,7 +264,9 @@ def _amended(visit: Visit, case: Case, payload: Payload, data: Mapping[str, Any]
 def _bound(
     request: HttpRequest, shape: type[django_forms.Form], case: Case | None, visit: Visit
 ) -> django_forms.Form:  # fmt: skip
-    initial = _year(visit.business_date)
+    initial = {
+        **_year(visit.business_date), "is_revolving": load_book().flag("line.revolving", visit.business_date),
+    }  # fmt: skip
     if case is not None:
         initial = {**case.payload, "exception_reason": case.exception_reason}
         initial["amount"] = _plain_wan(case.payload.get("amount_fen"))
