@@ -19,7 +19,7 @@ from shouxin.approvals.services import CaseError, CaseRefusedError
 from shouxin.bank.models import RoleAssignment, Staff
 from shouxin.bank.scope import roles_of, scope_of
 from shouxin.bank.selectors import find_year_end_capital
-from shouxin.domain.authority import CaseFacts, Level
+from shouxin.domain.authority import CaseFacts, Level, LevelAnswer
 from shouxin.domain.credit_rules import BRANCH_FORMS
 from shouxin.domain.dates import add_months
 from shouxin.domain.findings import Finding, Severity
@@ -137,6 +137,14 @@ def judge(case: Case, *, as_of: dt.date) -> Judgement:
     return _KINDS[Case.Kind(case.kind)].judge(case, as_of)
 
 
+def level_of(judged: Judgement, *, as_of: dt.date) -> LevelAnswer:
+    """At which level a case so judged is decided. Raises CaseError when no authority speaks about it."""
+    return approvals.level_of(
+        judged.authority, as_of=as_of, exceptions=judged.exceptions, at_least=judged.at_least,
+        at_least_reason=judged.at_least_reason,
+    )  # fmt: skip
+
+
 @transaction.atomic
 def submit(*, actor: Staff, case: Case, exception_reason: str, business_date: dt.date) -> Case:
     """Freeze the case with what the rules say. Raises CaseRefusedError with every refusal."""
@@ -145,10 +153,7 @@ def submit(*, actor: Staff, case: Case, exception_reason: str, business_date: dt
     judged = judge(case, as_of=business_date)
     return approvals.submit(
         actor=actor, case=case, findings=judged.findings, facts=judged.facts,
-        answer=approvals.level_of(
-            judged.authority, as_of=business_date, exceptions=judged.exceptions, at_least=judged.at_least,
-            at_least_reason=judged.at_least_reason,
-        ),
+        answer=level_of(judged, as_of=business_date),
         exceptions=judged.exceptions, exception_reason=exception_reason, business_date=business_date,
     )  # fmt: skip
 
@@ -229,10 +234,7 @@ _FACT_NAMES = {
 
 def _higher_level(case: Case, judged: Judgement, as_of: dt.date) -> list[Finding]:
     """Today's facts may need a higher level than the one the case was sent to."""
-    answer = approvals.level_of(
-        judged.authority, as_of=as_of, exceptions=judged.exceptions, at_least=judged.at_least,
-        at_least_reason=judged.at_least_reason,
-    )  # fmt: skip
+    answer = level_of(judged, as_of=as_of)
     if case.level is not None and answer.level > case.level:
         return [
             Finding(

@@ -1,5 +1,6 @@
 """Credit cases: my tasks, one case with its steps, its papers. Proposing and changing one is in ``case_forms``."""
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from shouxin.approvals.models import Act, Case
 from shouxin.approvals.selectors import cases_in_view, next_role, tasks_of
 from shouxin.approvals.services import CaseError, CaseRefusedError
 from shouxin.audit import services as audit
+from shouxin.domain.authority import LEVEL_NAMES, LevelAnswer
 from shouxin.domain.findings import Finding
 from shouxin.domain.money import format_wan
 from shouxin.facilities import case_contents, line_cases
@@ -144,6 +146,7 @@ def _render(
         blocking = line_cases.approval_findings(actor=visit.actor, case=case, business_date=day)
     if stops is not None:
         blocking = stops
+    expected = _expected_level(judged, day)
     shown = judged.findings if judged else case_documents.findings_of(case.findings)
     may_end = case.state in (Case.State.DRAFT, Case.State.REVIEW, Case.State.DECIDE) and is_line
     return render(
@@ -154,6 +157,8 @@ def _render(
             "findings": [finding for finding in shown if finding not in blocking],
             "exceptions": judged.exceptions if judged else case.exceptions,
             "blocking": blocking,
+            "expected": expected,
+            "expected_level": LEVEL_NAMES[expected.level] if expected else "",
             "given": given,
             "may_amend": is_line and case_contents.may_amend(actor=visit.actor, case=case, as_of=day),
             "events": _events(acts, case),
@@ -185,6 +190,16 @@ def _render(
         },
         status=status,
     )  # fmt: skip
+
+
+def _expected_level(judged: line_cases.Judgement | None, day: dt.date) -> LevelAnswer | None:
+    """Where a draft would be decided if it were submitted today; None when no authority speaks about it."""
+    if judged is None:
+        return None
+    try:
+        return line_cases.level_of(judged, as_of=day)
+    except CaseError:
+        return None
 
 
 def _events(acts: list[Act], case: Case) -> list[dict[str, str]]:

@@ -105,6 +105,7 @@ def show_customer(request: HttpRequest, visit: Visit, number: str) -> HttpRespon
             "ratings": customer.ratings.select_related("rated_by")[:5],
             "evaluations": customer.evaluations.select_related("made_by")[:5],
             "lines": CustomerLine.objects.filter(customer=customer).select_related("case")[:10],
+            "cancelled": public_lines.latest_cancellation(customer.pk),
             "public_line_rows": PublicLine.objects.filter(customer=customer).select_related("case")[:10],
             "eligibility": public_lines.eligibility(customer, as_of=day),
             "transactions": RelatedTransaction.objects.filter(customer=customer).select_related("counterparty")[:10],
