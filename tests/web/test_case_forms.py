@@ -145,7 +145,13 @@ def test_product_limits_of_a_customer_are_proposed_and_put_in_force(demo_bank: D
     rate(demo_bank, f)
     evaluated(demo_bank, customer=f, by="suny", control="900")
     client = sign_in(demo_bank.staff("suny"))
-    form = {"amount": "900", "valid_from": str(DAY), "valid_to": str(YEAR), "prod-working_capital_loan": "900.01"}
+    form = {
+        "amount": "900",
+        "valid_from": str(DAY),
+        "valid_to": str(YEAR),
+        "is_revolving": "on",
+        "prod-working_capital_loan": "900.01",
+    }
     client.post(reverse("line_propose", args=[f.number, "general"]), form)
     case = Case.objects.get()
     assert [x.code for x in line_cases.judge(case, as_of=DAY).findings if x.is_refusal] == ["PRODUCT_ABOVE_SUB_LIMIT"]

@@ -267,7 +267,9 @@ def cancel(*, line: PublicLine, reason: str, actor: Staff | None, business_date:
 
 
 def latest_cancellation(customer_id: int) -> PublicLine | None:
-    """The last cancelled certificate: the flag that stands beside the general line."""
+    """The last cancelled certificate, until there is a new one: the flag that stands beside the general line."""
+    if PublicLine.objects.filter(customer_id=customer_id, status__in=OPEN).exists():
+        return None
     return PublicLine.objects.filter(customer_id=customer_id, status=PublicLine.Status.CANCELLED).first()
 
 

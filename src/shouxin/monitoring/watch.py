@@ -256,4 +256,4 @@ def open_excesses(*, scope: DataScope, as_of: dt.date) -> list[Excess]:
         customers = visible_customers(scope)
         groups = memberships_on(as_of).filter(customer__in=customers).values("group")
         found = found.filter(Q(node__customer__in=customers) | Q(node__group__in=groups))
-    return list(found.select_related("node__customer", "node__group").order_by("-amount_fen"))
+    return list(found.select_related("node__customer__party", "node__group").order_by("-amount_fen"))
