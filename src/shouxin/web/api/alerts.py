@@ -6,6 +6,7 @@ from typing import Any, Literal
 from django.db import transaction
 from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema
+from ninja.responses import Status
 
 from shouxin.domain.signals import CATALOGUE
 from shouxin.groups.models import CustomerGroup
@@ -143,7 +144,7 @@ def list_alerts(request: HttpRequest, query: Query[AlertQuery]) -> dict[str, Any
 
 
 @router.post("/alerts", auth=Key("cases"), response={201: AlertOut, **ERRORS}, summary="报告预警")
-def report(request: HttpRequest, data: AlertIn) -> tuple[int, dict[str, Any]]:
+def report(request: HttpRequest, data: AlertIn) -> Status[dict[str, Any]]:
     """Report a signal; every branch with a member is told on the day."""
     client = client_of(request)
     customer = customers_of(client).filter(number=data.subject).first()
@@ -163,7 +164,7 @@ def report(request: HttpRequest, data: AlertIn) -> tuple[int, dict[str, Any]]:
 
 
 @router.post("/alerts/{alert_id}/act", auth=Key("cases"), response={200: AlertOut, **ERRORS}, summary="处置预警")
-def act_on(request: HttpRequest, alert_id: int, data: ActionIn) -> tuple[int, dict[str, Any]]:
+def act_on(request: HttpRequest, alert_id: int, data: ActionIn) -> Status[dict[str, Any]]:
     """Say what was done; by its owner or the risk department."""
     client, alert = client_of(request), _find(client_of(request), alert_id)
     return _written(
@@ -175,7 +176,7 @@ def act_on(request: HttpRequest, alert_id: int, data: ActionIn) -> tuple[int, di
 
 
 @router.post("/alerts/{alert_id}/close", auth=Key("cases"), response={200: AlertOut, **ERRORS}, summary="关闭预警")
-def close(request: HttpRequest, alert_id: int) -> tuple[int, dict[str, Any]]:
+def close(request: HttpRequest, alert_id: int) -> Status[dict[str, Any]]:
     """Close what has been acted on; another person of the risk department."""
     client, alert = client_of(request), _find(client_of(request), alert_id)
     return _written(
@@ -184,7 +185,7 @@ def close(request: HttpRequest, alert_id: int) -> tuple[int, dict[str, Any]]:
     )  # fmt: skip
 
 
-def _written(request: HttpRequest, asked: dict[str, Any], act: Any, *, status: int = 200) -> tuple[int, dict[str, Any]]:
+def _written(request: HttpRequest, asked: dict[str, Any], act: Any, *, status: int = 200) -> Status[dict[str, Any]]:
     client, key = client_of(request), key_of(request)
 
     def do() -> tuple[int, dict[str, Any]]:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from django.db import transaction
 from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema
+from ninja.responses import Status
 
 from shouxin.approvals import services as approvals
 from shouxin.approvals.models import Case
@@ -107,7 +108,7 @@ class CaseQuery(Schema):
     cursor: str = Field("", pattern=r"^[0-9]{0,18}$")
 
 
-Answer = tuple[int, dict[str, Any]]
+Answer = Status[dict[str, Any]]
 
 
 # --- reading --------------------------------------------------------------------------------------------------------
@@ -266,7 +267,7 @@ def _written(
     """Do a step once per Idempotency-Key as the client's account; a refusal leaves nothing behind."""
     client, key, day = client_of(request), key_of(request), business_date_now()
 
-    def do() -> Answer:
+    def do() -> tuple[int, dict[str, Any]]:
         try:
             with transaction.atomic():
                 case = act(client.account, day)

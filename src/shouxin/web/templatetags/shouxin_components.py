@@ -1,5 +1,6 @@
 """Small drawn parts that need a decision before they are HTML: ``{% load shouxin_components %}``."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
@@ -124,6 +125,23 @@ def figure(text: str) -> str:
         for word in ("万元", "余", "即", "天", "个月"):
             known = known.replace(word, _(word))
     return known
+
+
+_IN_BRACKETS = re.compile(r"（([^（）]+)）")
+_PROOF_WORDS = (
+    "→ 控制", "可任命董事会多数成员", "按表决权协议行使多数表决权", "按协议控制其经营决策", "登记为实际控制人",
+)  # fmt: skip
+
+
+@register.filter
+def proof_text(sentence: str) -> str:
+    """A step of a proof in the reader's language: names and figures stay, kin terms and the verbs are translated."""
+    if not _is_english():
+        return sentence
+    text = _IN_BRACKETS.sub(lambda found: f" ({translated(found[1])})", sentence)
+    for word in _PROOF_WORDS:
+        text = text.replace(word, f" {translated(word)} ")
+    return " ".join(text.split())
 
 
 @register.filter
