@@ -20,6 +20,7 @@ from shouxin.monitoring.models import Alert
 from shouxin.policy import load_book
 from shouxin.rulebook.models import Document
 from shouxin.web.forms import DayInput, StaffChoice, WanField
+from shouxin.web.templatetags.shouxin_format import translated
 
 LONG = {"rows": 3}
 
@@ -215,8 +216,13 @@ class RelatedPartyForm(forms.Form):
 
 
 class AlertForm(forms.Form):
-    code = forms.ChoiceField(label=_("信号"), choices=[(s.code, f"{s.code} {s.name}") for s in CATALOGUE.values()])
-    level = forms.ChoiceField(label=_("级别"), choices=Alert.Level.choices, initial=Alert.Level.WARN)
+    code = forms.ChoiceField(
+        label=_("信号"), choices=lambda: [(s.code, f"{s.code} {translated(s.name)}") for s in CATALOGUE.values()]
+    )
+    level = forms.ChoiceField(
+        label=_("级别"), initial=Alert.Level.WARN,
+        choices=lambda: [(value, translated(label)) for value, label in Alert.Level.choices],
+    )  # fmt: skip
     subject = forms.CharField(label=_("客户号或集团编号"), max_length=40)
     message = text_area(_("情况"))
 

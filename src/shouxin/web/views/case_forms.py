@@ -14,8 +14,8 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from shouxin.approvals.models import Case
 from shouxin.approvals.selectors import cases_in_view
@@ -34,6 +34,7 @@ from shouxin.policy import load_book
 from shouxin.policy.products import catalogue, find_product
 from shouxin.web import credit_forms as forms
 from shouxin.web.access import Role, Visit, page
+from shouxin.web.templatetags.shouxin_format import translated
 
 Payload = Mapping[str, Any]
 
@@ -144,9 +145,7 @@ def _products_of(customers: list[int], kept: Payload, day: dt.date) -> list[tupl
 
 
 def _product_name(code: str, day: dt.date) -> str:
-    if (get_language() or "").startswith("en"):
-        return catalogue()[code].name_en
-    return find_product(code, as_of=day).name
+    return str(translated(find_product(code, as_of=day).name))
 
 
 # --- a customer's lines ---------------------------------------------------------------------------------------------

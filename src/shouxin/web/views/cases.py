@@ -25,7 +25,7 @@ from shouxin.reporting import case_documents
 from shouxin.reporting.exports import table_xlsx
 from shouxin.web import credit_forms as forms
 from shouxin.web.access import Role, Visit, page
-from shouxin.web.templatetags.shouxin_format import moment
+from shouxin.web.templatetags.shouxin_format import moment, translated
 
 ROWS_PER_PAGE = 50
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -215,13 +215,13 @@ def _events(acts: list[Act], case: Case) -> list[dict[str, str]]:
         opinion = f" · {act.opinion}" if act.opinion else ""
         tone = "red" if act.agrees is False or act.role in (Act.Role.RETURN, Act.Role.WITHDRAW) else ""
         events.append(
-            {"title": f"{act.get_role_display()}{result}{site}", "tone": tone,
+            {"title": f"{translated(act.get_role_display())}{result}{site}", "tone": tone,
              "line": f"{who} · {moment(act.acted_at)}{opinion}"}
         )  # fmt: skip
     waiting = next_role(case)
     if waiting:
         due = f"{_('期限')} {case.due_date}" if case.due_date else ""
-        events.append({"title": f"{_('等待')}{Act.Role(waiting).label}", "line": due, "state": "current"})
+        events.append({"title": f"{_('等待')}{translated(Act.Role(waiting).label)}", "line": due, "state": "current"})
     return events
 
 
