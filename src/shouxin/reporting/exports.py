@@ -13,6 +13,7 @@ from shouxin.bank.models import Staff
 from shouxin.bank.selectors import find_year_end_capital
 from shouxin.domain.identifiers import mask_phone
 from shouxin.domain.money import format_wan
+from shouxin.facilities.line_cases import is_financial
 from shouxin.facilities.selectors import find_line, totals_of_customers
 from shouxin.groups.models import CustomerGroup
 from shouxin.groups.selectors import list_members
@@ -117,6 +118,7 @@ def table_csv(head: Iterable[str], rows: Iterable[Iterable[str]]) -> bytes:
 GROUP_HEAD = (
     "集团编号", "集团名称", "集团状态", "负责人", "牵头行", "统一额度（万元）", "集团用信（万元）",
     "占年末资本净额（%）",    "成员客户号", "成员名称", "统一社会信用代码", "认定依据", "成员用信（万元）",
+    "金融机构",
 )  # fmt: skip
 
 
@@ -137,7 +139,7 @@ def group_statistics(*, actor: Staff, as_of: dt.date, business_date: dt.date) ->
         ]  # fmt: skip
         rows += [
             [*head, m.customer.number, m.customer.party.name, m.customer.party.uscc or "", m.basis,
-             format_wan(totals[m.customer_id].control_use_fen)]
+             format_wan(totals[m.customer_id].control_use_fen), "是" if is_financial(m.customer.party) else "否"]
             for m in members
         ]  # fmt: skip
     audit.record(

@@ -6,6 +6,7 @@ from shouxin.web.api import unknown_address
 from shouxin.web.api import urls as api_urls
 from shouxin.web.views import (
     bank,
+    case_forms,
     cases,
     credit_files,
     customer_work,
@@ -104,7 +105,7 @@ urlpatterns = [
     path("customers/<str:number>/credit/preconditions/", credit_files.add_condition, name="customer_precondition"),
     path("customers/<str:number>/credit/finish-exit/", credit_files.finish_exit, name="customer_finish_exit"),
     path("customers/<str:number>/credit/letter/", credit_files.letter, name="customer_letter"),
-    path("customers/<str:number>/credit/propose/<str:kind>/", cases.propose_customer, name="line_propose"),
+    path("customers/<str:number>/credit/propose/<str:kind>/", case_forms.propose_customer, name="line_propose"),
     path("preconditions/<int:pk>/met/", credit_files.meet_condition, name="precondition_met"),
     path("deals/<int:pk>/<str:act>/", credit_files.service_deal, name="deal_act"),
     path("lines/", lines.show_list, name="line_list"),
@@ -118,6 +119,7 @@ urlpatterns = [
     path("cases/", cases.show_list, name="case_list"),
     path("cases/export.xlsx", cases.export, name="case_export"),
     path("cases/<str:number>/", cases.show, name="case_detail"),
+    path("cases/<str:number>/edit/", case_forms.edit, name="case_edit"),
     path("cases/<str:number>/investigate/", cases.investigate, name="case_investigate"),
     path("cases/<str:number>/submit/", cases.submit, name="case_submit"),
     path("cases/<str:number>/review/", cases.review, name="case_review"),
@@ -163,7 +165,7 @@ urlpatterns = [
     path("groups/<str:number>/credit/", credit_files.show_group, name="group_credit"),
     path("groups/<str:number>/credit/rating/", credit_files.rate_group, name="group_rate"),
     path("groups/<str:number>/credit/evaluation/", credit_files.evaluate_group, name="group_evaluate"),
-    path("groups/<str:number>/credit/propose/", cases.propose_group, name="group_line_propose"),
+    path("groups/<str:number>/credit/propose/", case_forms.propose_group, name="group_line_propose"),
     path("groups/<str:number>/lead/", group_decisions.show_lead, name="group_lead"),
     path("groups/<str:number>/evidence.xlsx", groups.export_evidence, name="group_evidence"),
     path("groups/<str:number>/owners/", groups.show_owners, name="group_owners"),
