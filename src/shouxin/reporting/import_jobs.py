@@ -7,21 +7,25 @@ two parts loses nothing and doubles nothing. ``created + updated + skipped + fai
 import datetime as dt
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Count
 from django.utils import timezone
 
 from shouxin.audit import services as audit
 from shouxin.bank.models import Staff
 from shouxin.bank.scope import scope_of
-from shouxin.intake.customer_rows import NEEDED, SYNONYMS, ListRow, RowRefusedError, match_columns, row_reader
+from shouxin.intake.customer_rows import NEEDED, SYNONYMS, match_columns
 from shouxin.intake.evidence_files import EvidenceError, RowError
 from shouxin.intake.list_files import open_list
-from shouxin.reporting.import_customers import CustomerImport, Effect, undo_created, undo_updated
-from shouxin.reporting.models import ImportEffect, ImportJob, ImportMapping, ImportRow
+from shouxin.reporting.import_customers import CustomerImport, undo_created, undo_updated
+from shouxin.reporting.import_kinds import Context, Effect, Found, Importer, PartRows, Ready
+from shouxin.reporting.models import CELL_BREAK, ImportEffect, ImportJob, ImportMapping, ImportRow
 
 PART_ROWS = 20_000
 Progress = Callable[[ImportJob], None]
@@ -106,27 +110,27 @@ def places_of(titles: Sequence[str], columns: dict[str, str] | None) -> dict[str
     return {column: titles.index(title) for title, column in columns.items() if title in titles and column in SYNONYMS}
 
 
-def _writer_for(job: ImportJob) -> CustomerImport:
+def _importer_of(job: ImportJob) -> Importer:
     actor = job.started_by
     scope = scope_of(actor, as_of=job.business_date) if actor else None
-    return CustomerImport(actor=actor, scope=scope, business_date=job.business_date)
+    return CustomerImport(
+        Context(actor=actor, scope=scope, day=job.business_date, places=job.places, width=len(job.titles))
+    )
 
 
 def _check_into(job: ImportJob, rows: Iterator[tuple[int, list[str]]]) -> None:
     """Check rows and keep them with what was found; the job's counts are set."""
-    writer, read = _writer_for(job), row_reader(job.places, len(job.titles))
+    importer = _importer_of(job)
     counts = dict.fromkeys(ImportRow.State.values, 0)
-    while part := list(islice(rows, PART_ROWS)):
-        checked = _check_part(writer, read, part)
-        for found in checked.values():
-            counts[found[0]] += 1
+    while part := list(islice(rows, PART_ROWS if importer.is_in_parts else None)):
+        found = {f.line: f for f in importer.check_rows(part)}
         with (
             connection.cursor() as cursor,
-            cursor.copy(
-                'COPY reporting_importrow (job_id, line, cells, state, "column", reason, target_id) FROM STDIN'
-            ) as copy,
+            cursor.copy("COPY reporting_importrow (job_id, line, text, state, findings, target_id) FROM STDIN") as copy,
         ):
-            copy.write("".join(_row_line(job.pk, line, cells, checked[line]) for line, cells in part))
+            copy.write("".join([_row_line(job.pk, line, cells, found[line]) for line, cells in part]))
+        for state, n in Counter(f.state for f in found.values()).items():
+            counts[state] += n
     job.rows_read = sum(counts.values())
     job.new_rows, job.update_rows = counts["new"], counts["update"]
     job.duplicate_rows, job.error_rows = counts["duplicate"], counts["error"]
@@ -134,33 +138,22 @@ def _check_into(job: ImportJob, rows: Iterator[tuple[int, list[str]]]) -> None:
     job.save(update_fields=["rows_read", "new_rows", "update_rows", "duplicate_rows", "error_rows", "state"])
 
 
-def _check_part(
-    writer: CustomerImport, read: Callable[[list[str]], ListRow], part: Sequence[tuple[int, list[str]]]
-) -> dict[int, tuple[str, str, str, int | None]]:
-    """State, column, reason and target of each line."""
-    typed: list[tuple[int, ListRow]] = []
-    found: dict[int, tuple[str, str, str, int | None]] = {}
-    for line, cells in part:
-        try:
-            typed.append((line, read(cells)))
-        except RowRefusedError as error:
-            found[line] = ("error", error.column, error.reason, None)
-    for c in writer.check(typed):
-        found[c.line] = (c.state, c.column, c.reason, c.target_id)
-    return found
+_NULL = "\\N"
 
 
-def _row_line(job_id: int, line: int, cells: list[str], found: tuple[str, str, str, int | None]) -> str:
-    state, column, reason, target = found
-    packed = ",".join(_packed(cell) for cell in cells)
-    return f"{job_id}\t{line}\t{{{packed}}}\t{state}\t{column}\t{_escaped(reason)}\t{target or chr(92) + 'N'}\n"
+def _row_line(job_id: int, line: int, cells: list[str], found: Found) -> str:
+    """A line for COPY."""
+    joined = "".join(cells)
+    if joined.isprintable() and "\\" not in joined:
+        text = CELL_BREAK.join(cells)
+    else:
+        text = _escaped(CELL_BREAK.join(map(_without_breaks, cells)))
+    findings = _escaped(json.dumps(found.findings, ensure_ascii=False)) if found.findings else _NULL
+    return f"{job_id}\t{line}\t{text}\t{found.state}\t{findings}\t{found.target_id or _NULL}\n"
 
 
-def _packed(cell: str) -> str:
-    """A cell as an element of an array inside a COPY line."""
-    if cell.isalnum() and cell.lower() != "null":
-        return cell
-    return '"' + _escaped(cell.replace("\\", "\\\\").replace('"', '\\"').replace("\0", "")) + '"'
+def _without_breaks(cell: str) -> str:
+    return cell.replace(CELL_BREAK, " ").replace("\0", " ")
 
 
 def _escaped(text: str) -> str:
@@ -174,16 +167,15 @@ def fix_row(*, job: ImportJob, line: int, cells: list[str]) -> ImportRow:
     if job.state != ImportJob.State.CHECKED:
         raise ImportRefusedError("只有已检查、未运行的导入可以修改行。")
     row = ImportRow.objects.get(job=job, line=line)
-    state, column, reason, target = _check_part(
-        _writer_for(job), row_reader(job.places, len(job.titles)), [(line, cells)]
-    )[line]
-    for name, change in ((row.state, -1), (state, 1)):
+    (found,) = _importer_of(job).check_rows([(line, cells)])
+    for name, change in ((row.state, -1), (found.state, 1)):
         field = f"{name}_rows"
         setattr(job, field, getattr(job, field) + change)
     job.save(update_fields=["new_rows", "update_rows", "duplicate_rows", "error_rows"])
     ImportRow.objects.filter(job=job, line=line).update(
-        cells=cells, state=state, column=column, reason=reason, target_id=target
-    )
+        text=CELL_BREAK.join(map(_without_breaks, cells)),
+        state=found.state, findings=[list(f) for f in found.findings] or None, target_id=found.target_id,
+    )  # fmt: skip
     return ImportRow.objects.get(job=job, line=line)
 
 
@@ -244,21 +236,7 @@ def run(*, job_id: int, part_rows: int = PART_ROWS, progress: Progress | None = 
         if not cursor.fetchone()[0]:
             raise ImportRefusedError("该导入正在另一进程中运行。")
     try:
-        writer, read = _writer_for(job), row_reader(job.places, len(job.titles))
-        while True:
-            job.refresh_from_db(fields=["is_stop_asked", "next_line"])
-            if job.is_stop_asked:
-                _finish(job, ImportJob.State.STOPPED)
-                return job
-            rest = ImportRow.objects.filter(job=job_id, line__gt=job.next_line).order_by("line")
-            part = list(rest.values_list("line", "cells", "state")[:part_rows])
-            if not part:
-                _finish(job, ImportJob.State.DONE)
-                return job
-            with transaction.atomic():
-                _write_part(job, writer, read, part)
-            if progress:
-                progress(job)
+        _run_parts(job, part_rows, progress)
     except Exception as error:
         if not connection.in_atomic_block:
             ImportJob.objects.filter(pk=job_id).update(state=ImportJob.State.FAILED, error=repr(error)[:2000])
@@ -267,23 +245,51 @@ def run(*, job_id: int, part_rows: int = PART_ROWS, progress: Progress | None = 
         if not connection.needs_rollback:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [_LOCK, job_id])
+    return job
 
 
 _LOCK = 7_210_355
 
 
-def _write_part(
-    job: ImportJob, writer: CustomerImport, read: Callable[[list[str]], ListRow], part: list[tuple[int, list[str], str]]
-) -> None:
+def _run_parts(job: ImportJob, part_rows: int, progress: Progress | None) -> None:
+    """One part after the other; the next one is made ready while this one is written."""
+    importer = _importer_of(job)
+    parts = _parts(job, part_rows if importer.is_in_parts else 0)
+    with closing(importer.made_ready(parts, has_many=job.rows_read - job.rows_done > part_rows)) as made_ready:
+        for rows, ready in made_ready:
+            job.refresh_from_db(fields=["is_stop_asked"])
+            if job.is_stop_asked:
+                _finish(job, ImportJob.State.STOPPED)
+                return
+            with transaction.atomic():
+                _write_part(job, importer, rows, ready)
+            if progress:
+                progress(job)
+    job.refresh_from_db(fields=["is_stop_asked"])
+    _finish(job, ImportJob.State.DONE)
+
+
+def _parts(job: ImportJob, part_rows: int) -> Iterator[PartRows]:
+    """The rest of a job's rows in order, so many at a time; all at once for 0."""
+    last = job.next_line
+    while True:
+        rest = ImportRow.objects.filter(job=job, line__gt=last).order_by("line").values_list("line", "text", "state")
+        rest = rest[:part_rows] if part_rows else rest
+        part = [(line, text.split(CELL_BREAK), state) for line, text, state in rest]
+        if not part:
+            return
+        last = part[-1][0]
+        yield part
+
+
+def _write_part(job: ImportJob, importer: Importer, part: PartRows, ready: Ready) -> None:
     """One part: rows that the check passed are looked up again, since the bank went on since then, and written."""
-    stamp = timezone.now()
-    typed = [(line, read(cells)) for line, cells, state in part if state in {"new", "update"}]
-    checked = writer.check(typed)
-    effects = writer.write(checked, stamp=stamp)
-    _keep_effects(job, effects, stamp)
-    late = [c for c in checked if c.state == "error"]
-    for c in late:
-        ImportRow.objects.filter(job=job, line=c.line).update(state="error", column=c.column, reason=c.reason)
+    effects, late = importer.write(ready)
+    _keep_effects(job, effects, ready.stamp)
+    for found in late:
+        ImportRow.objects.filter(job=job, line=found.line).update(
+            state="error", findings=[list(f) for f in found.findings]
+        )
     created = sum(e.is_new for e in effects)
     updated = len(effects) - created
     failed = sum(state == "error" for _, _, state in part) + len(late)
@@ -293,13 +299,14 @@ def _write_part(
     job.save(update_fields=["created", "updated", "failed", "skipped", "rows_done", "next_line"])
 
 
-def _keep_effects(job: ImportJob, effects: list[Effect], stamp: dt.datetime) -> None:
+def _keep_effects(job: ImportJob, effects: Sequence[Effect], stamp: dt.datetime) -> None:
     if not effects:
         return
+    head, tail = f"{job.pk}\t", f"\t{stamp}\t\n"
     lines = [
-        f"{job.pk}\t{e.line}\t{'t' if e.is_new else 'f'}\t{e.target_id}\t"
-        f"{_escaped(json.dumps(e.before, ensure_ascii=False)) if e.before else chr(92) + 'N'}\t{stamp}\t\n"
-        for e in effects
+        f"{head}{line}\t{'t' if is_new else 'f'}\t{target_id}\t"
+        f"{_escaped(json.dumps(before, ensure_ascii=False)) if before else _NULL}{tail}"
+        for line, is_new, target_id, before in effects
     ]
     with (
         connection.cursor() as cursor,
@@ -348,8 +355,8 @@ def undo(*, job: ImportJob, actor: Staff | None, business_date: dt.date, part_ro
     while part := list(ImportEffect.objects.filter(job=job, undo_state="").order_by("-line")[:part_rows]):
         with transaction.atomic():
             _undo_part(part, business_date)
-    states = ImportEffect.objects.filter(job=job).values_list("undo_state", flat=True)
-    result = {name: sum(s == name for s in states) for name in ("reversed", "kept", "failed")}
+    states = ImportEffect.objects.filter(job=job).order_by().values_list("undo_state").annotate(n=Count("line"))
+    result = dict.fromkeys(("reversed", "kept", "failed"), 0) | dict(states)
     with transaction.atomic():
         ImportJob.objects.filter(pk=job.pk).update(state=ImportJob.State.UNDONE, undo_result=result)
         audit.record(
@@ -375,16 +382,29 @@ def _undo_part(part: list[ImportEffect], day: dt.date) -> None:
                 effect.undo_state = "reversed" if undo_updated(effect, day) else "kept"
         except Exception:
             effect.undo_state = "failed"
-    ImportEffect.objects.bulk_update(part, ["undo_state"], batch_size=2_000)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE reporting_importeffect e SET undo_state = n.state FROM unnest(%s::int[], %s::text[]) n(line, state)"
+            " WHERE e.job_id = %s AND e.line = n.line",
+            [[e.line for e in part], [e.undo_state for e in part], part[0].job_id],
+        )
 
 
 def failed_rows(job: ImportJob) -> Iterator[list[str]]:
     """The rows that were not imported, in the file's own columns and one more: 错误."""
     yield [*job.titles, "错误"]
     for row in ImportRow.objects.filter(job=job, state="error").order_by("line").iterator():
-        title = SYNONYMS[row.column][0] if row.column in SYNONYMS else row.column
         cells = [*row.cells, *[""] * (len(job.titles) - len(row.cells))][: len(job.titles)]
-        yield [*cells, f"第 {row.line} 行{f'，{title}' if title else ''}：{row.reason}"]
+        yield [*cells, f"第 {row.line} 行：" + "；".join(reasons_of(row))]
+
+
+def reasons_of(row: ImportRow) -> list[str]:
+    """What is wrong with a row, each with the title of its column."""
+    return [f"{title_of(column)}：{reason}" if column else reason for column, reason in row.findings or ()]
+
+
+def title_of(column: str) -> str:
+    return SYNONYMS[column][0] if column in SYNONYMS else column
 
 
 # --- in one go, for the command line ---------------------------------------------------------------------------------
@@ -409,10 +429,9 @@ def import_now(
     job = stage_file(actor=actor, path=path, business_date=business_date, columns=columns)
     if job.error_rows and not skips_bad_rows:
         errors = [
-            RowError(
-                job.file_name, row.line, SYNONYMS[row.column][0] if row.column in SYNONYMS else row.column, row.reason
-            )
+            RowError(job.file_name, row.line, title_of(column), reason)
             for row in ImportRow.objects.filter(job=job, state="error").order_by("line")[:10_000]
+            for column, reason in row.findings or ()
         ]
         discard(job)
         raise EvidenceError(errors)

@@ -88,8 +88,12 @@ class ImportJob(models.Model):
         return f"{self.table} {self.file_name}"
 
 
+CELL_BREAK = "\x1f"
+"""Between two cells of a kept line; a cell that holds it has a blank instead."""
+
+
 class ImportRow(models.Model):
-    """One line of the file with its cells and what the check said."""
+    """One line of the file as it came, and what the check said: everything that is wrong, as [column, reason]."""
 
     class State(models.TextChoices):
         NEW = "new", "新增"
@@ -100,10 +104,9 @@ class ImportRow(models.Model):
     pk = models.CompositePrimaryKey("job_id", "line")
     job = models.ForeignKey(ImportJob, models.CASCADE, related_name="rows", db_index=False)
     line = models.PositiveIntegerField()
-    cells = ArrayField(models.TextField())
+    text = models.TextField()
     state = models.CharField(max_length=10, choices=State.choices)
-    column = models.CharField(max_length=40, blank=True)
-    reason = models.TextField(blank=True)
+    findings = models.JSONField(null=True)
     target_id = models.BigIntegerField(null=True)
 
     class Meta:
@@ -115,11 +118,16 @@ class ImportRow(models.Model):
     def __str__(self) -> str:
         return f"{self.job_id}:{self.line}"
 
+    @property
+    def cells(self) -> list[str]:
+        return self.text.split(CELL_BREAK)
+
 
 class ImportEffect(models.Model):
     """What one line did: the row it made or changed, and what stood there before. ``stamp`` is the row's own
     ``updated_at`` as this import left it: another one there means that somebody has worked on it since."""
 
+    pk = models.CompositePrimaryKey("job_id", "line")
     job = models.ForeignKey(ImportJob, models.CASCADE, related_name="effects", db_index=False)
     line = models.PositiveIntegerField()
     is_new = models.BooleanField()
@@ -130,7 +138,6 @@ class ImportEffect(models.Model):
 
     class Meta:
         ordering: ClassVar = ["job_id", "line"]
-        indexes: ClassVar = [models.Index(fields=["job", "line"], name="import_effect_line")]
 
     def __str__(self) -> str:
         return f"{self.job_id}:{self.line} {self.target_id}"
