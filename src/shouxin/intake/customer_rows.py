@@ -85,7 +85,7 @@ class CellFinding(NamedTuple):
 
 ReadRow = tuple[int, ListRow, list[CellFinding]]
 """A line, what it says, and what is wrong with it."""
-EMPTY = ListRow("", "org", "", "", "", None, *[""] * 8, "", None, None, *[""] * 4)
+EMPTY = ListRow._make(["", "org", "", "", "", None, *[""] * 9, None, None, *[""] * 4])
 
 
 def match_columns(titles: tuple[str, ...], synonyms: Mapping[str, tuple[str, ...]] = SYNONYMS) -> dict[str, int]:

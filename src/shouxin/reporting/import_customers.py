@@ -6,7 +6,7 @@ without a number by name and telephone together. What is blank never overwrites.
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -122,7 +122,7 @@ class CustomerImport:
 
     # --- write ---------------------------------------------------------------------------------------------------
 
-    def made_ready(self, parts: Iterator[PartRows], *, has_many: bool) -> Iterator[tuple[PartRows, Ready]]:
+    def made_ready(self, parts: Iterator[PartRows], *, has_many: bool) -> Generator[tuple[PartRows, Ready]]:
         """Parts with their lines; of a big file the next part is prepared by a helper meanwhile."""
         preparer = HelperPreparer(self._around) if has_many else HerePreparer(self._around)
         with closing(preparer):
@@ -388,80 +388,3 @@ def _set_changed(customer: Customer, party: Party, row: ListRow) -> dict[str, An
         for key, text in search_keys(row.name).items():
             setattr(party, key, text)
     return before
-
-
-# --- undo ------------------------------------------------------------------------------------------------------------
-
-
-def undo_created(effects: Sequence[Any]) -> tuple[set[int], set[int]]:
-    """Take away customers that an import made and nobody has touched since: ids taken away, ids kept."""
-    stamps = {e.target_id: e.stamp for e in effects}
-    locked = Customer.objects.select_for_update().filter(pk__in=stamps)
-    same = {pk: party for pk, party, at in locked.values_list("pk", "party", "updated_at") if at == stamps[pk]}
-    used = _referenced("parties_customer", list(same), own={
-        "parties_ownership", "parties_classification", "parties_contactpoint", "parties_customertag",
-    })  # fmt: skip
-    gone = [pk for pk in same if pk not in used]
-    parties = [same[pk] for pk in gone]
-    with connection.cursor() as cursor:
-        for table in ("parties_customertag", "parties_ownership", "parties_classification", "parties_contactpoint"):
-            cursor.execute(f"DELETE FROM {table} WHERE customer_id = ANY(%s)", [gone])  # noqa: S608 - fixed names
-        cursor.execute("DELETE FROM parties_customer WHERE id = ANY(%s)", [gone])
-        kept = _referenced("parties_party", parties, own={"parties_formername"})
-        free = [pk for pk in parties if pk not in kept]
-        cursor.execute("DELETE FROM parties_formername WHERE party_id = ANY(%s)", [free])
-        cursor.execute("DELETE FROM parties_party WHERE id = ANY(%s) AND source_id IS NULL", [free])
-    return set(gone), set(stamps) - set(gone)
-
-
-def undo_updated(effect: Any, business_date: dt.date) -> bool:
-    """Put back what one row changed, unless somebody has worked on the customer since."""
-    customer = Customer.objects.select_for_update(of=("self",)).select_related("party").get(pk=effect.target_id)
-    if customer.updated_at != effect.stamp:
-        return False
-    before = dict(effect.before or {})
-    for kind, value in before.pop("added", []):
-        ContactPoint.objects.filter(customer=customer, kind=kind, value=value).delete()
-    if "class" in before:
-        _undo_class(customer, before.pop("class"), business_date)
-    party = customer.party
-    if "name" in before:
-        FormerName.objects.filter(party=party, name=before["name"]).delete()
-        for key, text in search_keys(before["name"]).items():
-            setattr(party, key, text)
-    for name in ("name", "short_name", "industry"):
-        if name in before:
-            setattr(party, name, before.pop(name))
-    party.save(update_fields=["name", "short_name", "industry", "pinyin", "pinyin_initials"])
-    for name, value in before.items():
-        setattr(customer, name, dt.date.fromisoformat(value) if value and name.endswith("_date") else value)
-    customer.save(update_fields=["next_step", "next_step_date", "last_contact_date", "note", "updated_at"])
-    index_customers([customer.pk])
-    return True
-
-
-def _undo_class(customer: Customer, earlier: int | None, day: dt.date) -> None:
-    rows = customer.classifications.filter(scheme__is_main=True).order_by("-pk")
-    rows.filter(valid_to__isnull=True).delete()
-    if earlier is not None:
-        last = rows.filter(customer_class=earlier, valid_to=day).first() or rows.filter(customer_class=earlier).first()
-        if last is not None:
-            last.valid_to = None
-            last.save(update_fields=["valid_to"])
-
-
-def _referenced(table: str, ids: list[int], *, own: set[str]) -> set[int]:
-    """Of some rows those that any table refers to, its own parts aside; every foreign key of the schema is asked."""
-    from shouxin.parties.merging import foreign_keys_to
-
-    found: set[int] = set()
-    with connection.cursor() as cursor:
-        for referring, column in foreign_keys_to(table):
-            if referring in own or (table == "parties_party" and referring == "parties_customer"):
-                continue
-            cursor.execute(
-                f'SELECT DISTINCT "{column}" FROM "{referring}" WHERE "{column}" = ANY(%s)',  # noqa: S608 - catalogue names
-                [ids],
-            )
-            found |= {row[0] for row in cursor.fetchall()}
-    return found

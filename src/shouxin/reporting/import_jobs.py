@@ -1,4 +1,4 @@
-"""Customer lists as jobs: staged with a check of every row, mended, run part by part, stopped, gone on with, undone.
+"""Imports as jobs: staged with a check of every row, mended, run part by part, stopped, gone on with, undone.
 
 Each part is one transaction that writes its rows, their effects and how far the job is; whatever ends a run between
 two parts loses nothing and doubles nothing. ``created + updated + skipped + failed = rows read`` is a constraint.
@@ -9,22 +9,22 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from itertools import islice
 from pathlib import Path
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Count
+from django.db.models import Count, Max
 from django.utils import timezone
 
 from shouxin.audit import services as audit
 from shouxin.bank.models import Staff
 from shouxin.bank.scope import scope_of
-from shouxin.intake.customer_rows import NEEDED, SYNONYMS, match_columns
+from shouxin.intake.customer_rows import match_columns
 from shouxin.intake.evidence_files import EvidenceError, RowError
 from shouxin.intake.list_files import open_list
-from shouxin.reporting.import_customers import CustomerImport, undo_created, undo_updated
 from shouxin.reporting.import_kinds import Context, Effect, Found, Importer, PartRows, Ready
+from shouxin.reporting.import_tables import KINDS, Kind
 from shouxin.reporting.models import CELL_BREAK, ImportEffect, ImportJob, ImportMapping, ImportRow
 
 PART_ROWS = 20_000
@@ -76,9 +76,10 @@ def open_job(
 ) -> ImportJob:
     """Look at a file and keep a job for it; its rows are read by ``check_job``. Raises EvidenceError for no list."""
     source = open_list(path, name=name, sheet=table)
+    places = places_of(source.titles, columns, table=table)
     return ImportJob.objects.create(
         table=table, file_name=source.name[:200], file_sha256=sha256_of(path), encoding=source.encoding,
-        titles=list(source.titles), places=places_of(source.titles, columns), started_by=actor,
+        titles=list(source.titles), places=places, started_by=actor,
         business_date=business_date, stored_path=str(path),
     )  # fmt: skip
 
@@ -91,8 +92,9 @@ def check_job(*, job: ImportJob, path: Path, columns: dict[str, str] | None = No
     if job.state not in {ImportJob.State.STAGED, ImportJob.State.CHECKED}:
         raise ImportRefusedError(f"该导入{job.get_state_display()}，不能再检查。")
     if columns is not None:
-        job.places = places_of(source.titles, columns)
-    missing = [SYNONYMS[column][0] for column in NEEDED if column not in job.places]
+        job.places = places_of(source.titles, columns, table=job.table)
+    kind = kind_of(job)
+    missing = [kind.title(column) for column in kind.needed if column not in job.places]
     if missing:
         reason = f"缺少列 {'、'.join(missing)}；现有 {'、'.join(source.titles)}"
         raise EvidenceError([RowError(source.name, 1, "", reason, "COLUMN_MISSING")])
@@ -103,17 +105,22 @@ def check_job(*, job: ImportJob, path: Path, columns: dict[str, str] | None = No
     return job
 
 
-def places_of(titles: Sequence[str], columns: dict[str, str] | None) -> dict[str, int]:
+def kind_of(job: ImportJob) -> Kind:
+    return KINDS[job.table]
+
+
+def places_of(titles: Sequence[str], columns: dict[str, str] | None, *, table: str = "customers") -> dict[str, int]:
     """The place of each column: by the given mapping, or by name and synonym."""
+    known = KINDS[table].columns
     if not columns:
-        return match_columns(tuple(titles))
-    return {column: titles.index(title) for title, column in columns.items() if title in titles and column in SYNONYMS}
+        return match_columns(tuple(titles), known)
+    return {column: titles.index(title) for title, column in columns.items() if title in titles and column in known}
 
 
 def _importer_of(job: ImportJob) -> Importer:
     actor = job.started_by
     scope = scope_of(actor, as_of=job.business_date) if actor else None
-    return CustomerImport(
+    return kind_of(job).importer(
         Context(actor=actor, scope=scope, day=job.business_date, places=job.places, width=len(job.titles))
     )
 
@@ -207,10 +214,18 @@ def start(*, job: ImportJob, skips_bad_rows: bool) -> ImportJob:
             job.skips_bad_rows = job.skips_bad_rows or skips_bad_rows
             job.state, job.is_stop_asked, job.error = ImportJob.State.RUNNING, False, ""
             job.started_at = job.started_at or timezone.now()
-            job.save(update_fields=["skips_bad_rows", "state", "is_stop_asked", "error", "started_at"])
+            job.number = job.number or _next_number()
+            job.save(update_fields=["number", "skips_bad_rows", "state", "is_stop_asked", "error", "started_at"])
     except IntegrityError as error:
         raise ImportRefusedError("同一文件正在导入，请等它完成。") from error
     return job
+
+
+def _next_number() -> int:
+    """Numbers without gaps: the next one is taken under a lock and given back when the start does not happen."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    return (ImportJob.objects.aggregate(last=Max("number"))["last"] or 0) + 1
 
 
 @transaction.atomic
@@ -231,24 +246,32 @@ def run(*, job_id: int, part_rows: int = PART_ROWS, progress: Progress | None = 
     job = ImportJob.objects.select_related("started_by__unit").get(pk=job_id)
     if job.state != ImportJob.State.RUNNING:
         return job
+    with _alone(job_id):
+        try:
+            _run_parts(job, part_rows, progress)
+        except Exception as error:
+            if not connection.in_atomic_block:
+                ImportJob.objects.filter(pk=job_id).update(state=ImportJob.State.FAILED, error=repr(error)[:2000])
+            raise
+    return job
+
+
+_LOCK = 7_210_355
+
+
+@contextmanager
+def _alone(job_id: int) -> Iterator[None]:
+    """One process at a time works on a job. Raises ImportRefusedError for the second."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_LOCK, job_id])
         if not cursor.fetchone()[0]:
             raise ImportRefusedError("该导入正在另一进程中运行。")
     try:
-        _run_parts(job, part_rows, progress)
-    except Exception as error:
-        if not connection.in_atomic_block:
-            ImportJob.objects.filter(pk=job_id).update(state=ImportJob.State.FAILED, error=repr(error)[:2000])
-        raise
+        yield
     finally:
         if not connection.needs_rollback:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [_LOCK, job_id])
-    return job
-
-
-_LOCK = 7_210_355
 
 
 def _run_parts(job: ImportJob, part_rows: int, progress: Progress | None) -> None:
@@ -325,12 +348,12 @@ def _finish(job: ImportJob, state: str) -> None:
         audit.record(
             actor=job.started_by,
             action="intake.table.imported" if state == ImportJob.State.DONE else "intake.table.import_stopped",
-            subject=("import", job.pk),
-            summary=f"导入 {job.table}（{job.file_name}）：新增 {job.created}，更新 {job.updated}，未变 {job.skipped}，"
-            f"失败 {job.failed}",
+            subject=("import", job.number),
+            summary=f"导入{kind_of(job).label}（{job.file_name}）：新增 {job.created}，更新 {job.updated}，"
+            f"未变 {job.skipped}，失败 {job.failed}",
             business_date=job.business_date,
         )
-    if state == ImportJob.State.DONE:
+    if state == ImportJob.State.DONE and job.table == "customers":
         with connection.cursor() as cursor:
             cursor.execute("SELECT gin_clean_pending_list('customer_search')")
 
@@ -345,48 +368,49 @@ def remaining_seconds(job: ImportJob, *, now: dt.datetime) -> int | None:
 # --- undo, failed rows -----------------------------------------------------------------------------------------------
 
 
+BUCKETS = ("reversed", "kept", "gone", "failed")
+
+
 def undo(*, job: ImportJob, actor: Staff | None, business_date: dt.date, part_rows: int = 2_000) -> dict[str, int]:
     """Take an import back: what it made goes, what it changed comes back, unless somebody has worked on it since.
 
-    Gives three buckets that add up to created + updated: reversed, kept (edited since), failed.
+    Gives counts that add up to created + updated: reversed, kept (edited or used since), gone (not there any more),
+    failed.
+
+    Raises:
+        ImportRefusedError: it did not run or is undone already, or imports of its kind cannot be taken back.
     """
+    kind = kind_of(job)
+    if kind.undo is None:
+        raise ImportRefusedError(f"{kind.label}的导入不能撤销：{kind.why_not}。")
     if job.state not in {ImportJob.State.DONE, ImportJob.State.STOPPED, ImportJob.State.FAILED}:
         raise ImportRefusedError(f"该导入{job.get_state_display()}，不能撤销。")
-    while part := list(ImportEffect.objects.filter(job=job, undo_state="").order_by("-line")[:part_rows]):
-        with transaction.atomic():
-            _undo_part(part, business_date)
+    with _alone(job.pk):
+        while part := list(ImportEffect.objects.filter(job=job, undo_state="").order_by("-line")[:part_rows]):
+            with transaction.atomic():
+                kind.undo(part, business_date)
+                _keep_undo_states(job, part)
     states = ImportEffect.objects.filter(job=job).order_by().values_list("undo_state").annotate(n=Count("line"))
-    result = dict.fromkeys(("reversed", "kept", "failed"), 0) | dict(states)
+    result = dict.fromkeys(BUCKETS, 0) | dict(states)
     with transaction.atomic():
         ImportJob.objects.filter(pk=job.pk).update(state=ImportJob.State.UNDONE, undo_result=result)
         audit.record(
             actor=actor,
             action="intake.import.undone",
-            subject=("import", job.pk),
-            summary=f"撤销导入 {job.file_name}：已撤销 {result['reversed']}，导入后改动而保留 {result['kept']}，"
-            f"失败 {result['failed']}",
+            subject=("import", job.number),
+            summary=f"撤销导入{kind.label}（{job.file_name}）：已撤销 {result['reversed']}，"
+            f"导入后改动而保留 {result['kept']}，已不存在 {result['gone']}，失败 {result['failed']}",
             business_date=business_date,
         )
     return result
 
 
-def _undo_part(part: list[ImportEffect], day: dt.date) -> None:
-    new = [e for e in part if e.is_new]
-    gone, _kept = undo_created(new) if new else (set(), set())
-    for effect in part:
-        if effect.is_new:
-            effect.undo_state = "reversed" if effect.target_id in gone else "kept"
-            continue
-        try:
-            with transaction.atomic():
-                effect.undo_state = "reversed" if undo_updated(effect, day) else "kept"
-        except Exception:
-            effect.undo_state = "failed"
+def _keep_undo_states(job: ImportJob, part: Sequence[ImportEffect]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE reporting_importeffect e SET undo_state = n.state FROM unnest(%s::int[], %s::text[]) n(line, state)"
             " WHERE e.job_id = %s AND e.line = n.line",
-            [[e.line for e in part], [e.undo_state for e in part], part[0].job_id],
+            [[e.line for e in part], [e.undo_state for e in part], job.pk],
         )
 
 
@@ -395,16 +419,18 @@ def failed_rows(job: ImportJob) -> Iterator[list[str]]:
     yield [*job.titles, "错误"]
     for row in ImportRow.objects.filter(job=job, state="error").order_by("line").iterator():
         cells = [*row.cells, *[""] * (len(job.titles) - len(row.cells))][: len(job.titles)]
-        yield [*cells, f"第 {row.line} 行：" + "；".join(reasons_of(row))]
+        yield [*cells, f"第 {row.line} 行：" + "；".join(reasons_of(row, job))]
 
 
-def reasons_of(row: ImportRow) -> list[str]:
+def reasons_of(row: ImportRow, job: ImportJob) -> list[str]:
     """What is wrong with a row, each with the title of its column."""
-    return [f"{title_of(column)}：{reason}" if column else reason for column, reason in row.findings or ()]
+    return [f"{title_of(column, job)}：{reason}" if column else reason for column, reason in row.findings or ()]
 
 
-def title_of(column: str) -> str:
-    return SYNONYMS[column][0] if column in SYNONYMS else column
+def title_of(column: str, job: ImportJob) -> str:
+    """A column as the file calls it, or as people do where the file has none."""
+    place = job.places.get(column)
+    return str(job.titles[place]) if place is not None else kind_of(job).title(column)
 
 
 # --- in one go, for the command line ---------------------------------------------------------------------------------
@@ -415,24 +441,30 @@ def import_now(
     actor: Staff | None,
     path: Path,
     business_date: dt.date,
+    table: str = "customers",
     skips_bad_rows: bool = False,
     is_dry_run: bool = False,
     columns: dict[str, str] | None = None,
     progress: Progress | None = None,
+    refused: Callable[[ImportJob], None] | None = None,
 ) -> ImportJob:
-    """Stage, check and run a customer list. A dry run keeps nothing and counts what would be done.
+    """Stage, check and run a file. A dry run keeps nothing and counts what would be done.
+
+    ``refused`` is called with a job that goes no further, while its rows are still there.
 
     Raises:
         EvidenceError: a row is wrong and bad rows are not to be skipped; nothing is kept.
         ImportRefusedError: the same file is being imported now.
     """
-    job = stage_file(actor=actor, path=path, business_date=business_date, columns=columns)
+    job = stage_file(actor=actor, path=path, business_date=business_date, columns=columns, table=table)
     if job.error_rows and not skips_bad_rows:
         errors = [
-            RowError(job.file_name, row.line, title_of(column), reason)
+            RowError(job.file_name, row.line, title_of(column, job) if column else "", reason)
             for row in ImportRow.objects.filter(job=job, state="error").order_by("line")[:10_000]
             for column, reason in row.findings or ()
         ]
+        if refused:
+            refused(job)
         discard(job)
         raise EvidenceError(errors)
     if is_dry_run:

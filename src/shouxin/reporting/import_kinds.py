@@ -1,9 +1,11 @@
 """What every kind of import is to the jobs: how it is checked, made ready, written and taken back."""
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
+
+from django.db.models import Model
 
 from shouxin.bank.models import Staff
 from shouxin.bank.scope import DataScope
@@ -60,8 +62,33 @@ class Importer(Protocol):
     def check_rows(self, rows: Cells) -> Iterable[Found]:
         """What each row is."""
 
-    def made_ready(self, parts: Iterator[PartRows], *, has_many: bool) -> Iterator[tuple[PartRows, Ready]]:
+    def made_ready(self, parts: Iterator[PartRows], *, has_many: bool) -> Generator[tuple[PartRows, Ready]]:
         """Each part with what was made of it."""
 
     def write(self, ready: Ready) -> tuple[Sequence[Effect], Sequence[Found]]:
         """Write a part in the caller's transaction: effects, and rows that turned out to be wrong since the check."""
+
+
+def snapshot(row: Model, fields: Iterable[str]) -> dict[str, Any]:
+    """Values of a row as they are kept beside an effect: what is the same later was not touched since."""
+    values = {}
+    for name in fields:
+        value = getattr(row, row._meta.get_field(name).attname)  # type: ignore[union-attr]
+        values[name] = value if value is None or isinstance(value, str | int | bool) else str(value)
+    return values
+
+
+def is_still(row: Model, values: Mapping[str, Any]) -> bool:
+    """Whether a row has the values of a snapshot, however the database writes them."""
+    for name, value in values.items():
+        field = row._meta.get_field(name)
+        if getattr(row, field.attname) != field.to_python(value):  # type: ignore[union-attr]
+            return False
+    return True
+
+
+def restore(row: Model, values: Mapping[str, Any]) -> None:
+    """Put values of a snapshot back into a row."""
+    for name, value in values.items():
+        field = row._meta.get_field(name)
+        setattr(row, field.attname, field.to_python(value))  # type: ignore[union-attr]

@@ -29,7 +29,10 @@ class ImportMapping(models.Model):
 
 
 class ImportJob(models.Model):
-    """One file on its way in. ``created + updated + skipped + failed`` is ``rows_read`` when it is done."""
+    """One file on its way in. ``created + updated + skipped + failed`` is ``rows_read`` when it is done.
+
+    ``number`` is given when it begins to write: what was only looked at uses none up.
+    """
 
     class State(models.TextChoices):
         STAGED = "staged", "待映射"
@@ -40,6 +43,7 @@ class ImportJob(models.Model):
         FAILED = "failed", "失败"
         UNDONE = "undone", "已撤销"
 
+    number = models.PositiveIntegerField("编号", null=True, unique=True)
     table = models.CharField("表", max_length=40)
     file_name = models.CharField("文件", max_length=200)
     file_sha256 = models.CharField(max_length=64)
@@ -98,7 +102,7 @@ class ImportRow(models.Model):
     class State(models.TextChoices):
         NEW = "new", "新增"
         UPDATE = "update", "更新"
-        DUPLICATE = "duplicate", "文件内重复"
+        DUPLICATE = "duplicate", "重复"
         ERROR = "error", "错误"
 
     pk = models.CompositePrimaryKey("job_id", "line")
