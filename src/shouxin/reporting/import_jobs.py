@@ -79,7 +79,7 @@ def open_job(
     places = places_of(source.titles, columns, table=table)
     return ImportJob.objects.create(
         table=table, file_name=source.name[:200], file_sha256=sha256_of(path), encoding=source.encoding,
-        titles=list(source.titles), places=places, started_by=actor,
+        titles=list(source.titles), samples=source.samples(), places=places, started_by=actor,
         business_date=business_date, stored_path=str(path),
     )  # fmt: skip
 

@@ -51,6 +51,7 @@ class ImportJob(models.Model):
     stored_path = models.CharField(max_length=300, blank=True)
     titles = ArrayField(models.CharField(max_length=200), default=list)
     places = models.JSONField(default=dict)
+    samples = models.JSONField(default=list)
     state = models.CharField("状态", max_length=10, choices=State.choices, default=State.STAGED)
     started_by = models.ForeignKey(Staff, models.PROTECT, null=True, related_name="+")
     skips_bad_rows = models.BooleanField(default=False)

@@ -27,6 +27,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             "importjob", "number", models.PositiveIntegerField(null=True, unique=True, verbose_name="编号")
         ),
+        migrations.AddField("importjob", "samples", models.JSONField(default=list)),
         migrations.RunSQL(NUMBERS, migrations.RunSQL.noop),
         migrations.AlterField(
             "importrow",

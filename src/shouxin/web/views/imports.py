@@ -19,7 +19,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from shouxin.intake.evidence_files import EVIDENCE_TABLES, EvidenceError
-from shouxin.intake.list_files import open_list
 from shouxin.reporting import import_jobs
 from shouxin.reporting.exports import neutral
 from shouxin.reporting.import_jobs import ImportRefusedError
@@ -215,10 +214,9 @@ def _row(row: ImportRow, job: ImportJob) -> dict[str, Any]:
 def _mapping(job: ImportJob) -> list[dict[str, object]]:
     """Each column of the file with three of its values and what it is taken for."""
     by_place = {place: column for column, place in job.places.items()}
-    path = Path(job.stored_path)
-    samples = open_list(path, name=job.file_name, sheet=job.table).samples() if path.is_file() else []
+    samples = [*job.samples, *[[]] * len(job.titles)]
     return [
-        {"place": n, "title": title, "column": by_place.get(n, ""), "samples": samples[n] if n < len(samples) else []}
+        {"place": n, "title": title, "column": by_place.get(n, ""), "samples": samples[n]}
         for n, title in enumerate(job.titles)
     ]
 
