@@ -272,16 +272,29 @@ def _keys(row: ListRow) -> list[int]:
     return [hash((row.kind, row.name, row.digits if row.kind == "person" else ""))]
 
 
+# Each value is looked up by itself: a join over all of them would read the whole of a list that grows meanwhile.
 _LOOK_UP = {
-    column: "SELECT v, c.id FROM unnest(%s::text[]) AS v "  # noqa: S608 - three fixed conditions
-    f"JOIN parties_party p ON {condition} JOIN parties_customer c ON c.party_id = p.id"
-    " WHERE c.merged_into_id IS NULL ORDER BY c.id DESC"
+    column: "SELECT v, f.id FROM unnest(%s::text[]) AS v CROSS JOIN LATERAL ("  # noqa: S608 - three fixed conditions
+    "SELECT c.id FROM parties_party p JOIN parties_customer c ON c.party_id = p.id"
+    f" WHERE {condition} AND c.merged_into_id IS NULL ORDER BY c.id LIMIT 1) AS f"
     for column, condition in {
         "uscc": "upper(p.uscc) = v",
         "identity_number": "p.identity_number = v",
         "name": "p.name = v AND p.kind = 'org'",
     }.items()
 } | {"number": "SELECT c.number, c.id FROM parties_customer c WHERE c.number = ANY(%s) AND c.merged_into_id IS NULL"}
+_LOOK_UP_PERSONS = """
+SELECT f.name, v, f.id FROM unnest(%s::text[]) AS v CROSS JOIN LATERAL (
+  SELECT p.name, c.id FROM parties_contactpoint t
+    JOIN parties_customer c ON c.id = t.customer_id JOIN parties_party p ON p.id = c.party_id
+   WHERE t.digits = v AND t.digits <> '' AND p.kind = 'person' AND c.merged_into_id IS NULL OFFSET 0) AS f
+"""
+_LOOK_UP_PARTIES = """
+SELECT v, f.id FROM unnest(%s::text[]) AS v CROSS JOIN LATERAL (
+  SELECT p.id FROM parties_party p WHERE upper(p.uscc) = v
+   UNION ALL SELECT p.id FROM parties_party p WHERE p.identity_number = v LIMIT 1) AS f
+ WHERE NOT EXISTS (SELECT FROM parties_customer c WHERE c.party_id = f.id)
+"""
 
 
 @dataclass(slots=True)
@@ -312,13 +325,11 @@ class _Known:
                 return dict(cursor.fetchall())
 
         by_number = found("number", numbers)
-        persons = (
-            ContactPoint.objects.filter(
-                digits__in=digits, customer__party__kind="person", customer__merged_into__isnull=True
-            ).values_list("customer__party__name", "digits", "customer")
-            if digits
-            else []
-        )
+        persons: list[tuple[str, str, int]] = []
+        if digits:
+            with connection.cursor() as cursor:
+                cursor.execute(_LOOK_UP_PERSONS, [digits])
+                persons = cursor.fetchall()
         return cls(
             by_number,
             found("uscc", codes),
@@ -350,13 +361,7 @@ def _parties_without_customer(rows: Iterable[ListRow]) -> dict[str, int]:
     if not keys:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT v, p.id FROM unnest(%(keys)s::text[]) AS v JOIN parties_party p ON upper(p.uscc) = v"
-            " WHERE NOT EXISTS (SELECT FROM parties_customer c WHERE c.party_id = p.id)"
-            " UNION ALL SELECT v, p.id FROM unnest(%(keys)s::text[]) AS v JOIN parties_party p"
-            " ON p.identity_number = v WHERE NOT EXISTS (SELECT FROM parties_customer c WHERE c.party_id = p.id)",
-            {"keys": keys},
-        )
+        cursor.execute(_LOOK_UP_PARTIES, [keys])
         return dict(cursor.fetchall())
 
 

@@ -27,7 +27,9 @@ from shouxin.reporting.import_kinds import Context, Effect, Found, Importer, Par
 from shouxin.reporting.import_tables import KINDS, Kind
 from shouxin.reporting.models import CELL_BREAK, ImportEffect, ImportJob, ImportMapping, ImportRow
 
-PART_ROWS = 20_000
+PART_ROWS = 5_000
+"""Small enough that the next part is ready soon and a stop comes soon, big enough that a part costs little itself."""
+_HELPED_FROM = 10_000
 Progress = Callable[[ImportJob], None]
 
 
@@ -278,7 +280,7 @@ def _run_parts(job: ImportJob, part_rows: int, progress: Progress | None) -> Non
     """One part after the other; the next one is made ready while this one is written."""
     importer = _importer_of(job)
     parts = _parts(job, part_rows if importer.is_in_parts else 0)
-    with closing(importer.made_ready(parts, has_many=job.rows_read - job.rows_done > part_rows)) as made_ready:
+    with closing(importer.made_ready(parts, has_many=job.rows_read - job.rows_done > _HELPED_FROM)) as made_ready:
         for rows, ready in made_ready:
             job.refresh_from_db(fields=["is_stop_asked"])
             if job.is_stop_asked:
