@@ -23,8 +23,8 @@ from psycopg.types.range import Range
 DAY = dt.date(2025, 6, 30)
 ONE = "SELECT limit_reserve(%s, %s, %s, %s, %s, %s, %s, clock_timestamp() + %s::interval, NULL)"
 BATCH = (
-    "SELECT answer FROM limit_reserve_batch(%s::text[], %s::text[], %s::text[], %s::uuid[], %s::bigint[], %s::bigint[],"
-    " ARRAY(SELECT clock_timestamp() + %s::interval FROM generate_series(1, %s)), NULL, %s) ORDER BY item"
+    "SELECT answer, item FROM limit_reserve_batch(%s::text[], %s::text[], %s::text[], %s::uuid[], %s::bigint[], %s::bigint[],"
+    " ARRAY(SELECT clock_timestamp() + %s::interval FROM generate_series(1, %s)), NULL, %s), unnest(told) item ORDER BY item"
 )
 
 
@@ -128,12 +128,12 @@ class Worker:
         prints = [f"{f}:{a}" for f, a in zip(facilities, amounts, strict=True)]
         arguments = [["c"] * 5, keys, prints, holds, facilities, amounts, "1 hour", 5, DAY]
         rows = self.connection.execute(BATCH, arguments).fetchall()
-        for key, hold, amount, (answer,) in zip(keys, holds, amounts, rows, strict=True):
+        for key, hold, amount, (answer, _) in zip(keys, holds, amounts, rows, strict=True):
             with self.log.lock:
                 self.log.asked[key] = hold
             assert (answer["outcome"] == "invalid") == (amount <= 0), answer
             if amount > 0:
-                self._heard(key, amount, answer)
+                self._heard(key, amount, {"hold": str(hold), **answer})
 
     def _heard(self, key: str, amount: int, answer: dict[str, Any]) -> None:
         with self.log.lock:
@@ -273,7 +273,7 @@ def check_promises(connection: psycopg.Connection[Any], log: Log) -> list[str]:
     """Lost: acknowledged and not there. Doubled: one key, two holds, or a refusal that booked."""
     wrong = []
     there = {row[0] for row in connection.execute("SELECT id FROM limits_hold")}
-    answers = connection.execute("SELECT key, answer ->> 'hold' FROM limits_idempotencykey").fetchall()
+    answers = connection.execute("SELECT key, limit_told(i) ->> 'hold' FROM limits_idempotencykey i").fetchall()
     for key, hold in log.accepted.items():
         if hold not in there:
             wrong.append(f"lost: {key}")

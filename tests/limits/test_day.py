@@ -8,6 +8,7 @@ import pytest
 from django.utils import timezone
 
 from shouxin.bank.models import ExchangeRate
+from shouxin.groups.models import Guarantee
 from shouxin.jobs.models import JobRun
 from shouxin.limits import day, lines, measures
 from shouxin.limits import services as limits
@@ -21,6 +22,7 @@ from shouxin.limits.models import (
     Snapshot,
 )
 from shouxin.limits.tasks import end_of_day
+from shouxin.parties.services import create_party
 from tests.conftest import DAY, RunJobs, SmallBank
 from tests.limits.conftest import Chain
 from tests.limits.test_ledger import reserve, used
@@ -52,6 +54,21 @@ def test_the_end_of_day_does_everything_once(chain: Chain, run_jobs: RunJobs) ->
     assert PortfolioTotal.objects.get(dimension="BRANCH").posted_fen == 300
     assert end_of_day.func(timestamp=0) == result, "the second run of a day gives the first one's result"
     assert JobRun.objects.get(job="limits.end_of_day").attempts == 1
+
+
+def test_a_guarantor_stands_for_what_is_owed_at_most_what_was_guaranteed(chain: Chain) -> None:
+    book(chain, 300)
+    debtor = Node.objects.get(pk=chain.customer.pk).customer.party  # type: ignore[union-attr]
+    for name, amounts in (("甲", (200, 50)), ("乙", (900,)), ("丙", (900,))):
+        guarantor = create_party(kind="org", name=name)
+        for amount_fen in amounts:
+            Guarantee.objects.create(
+                guarantor=guarantor, debtor=debtor, amount_fen=amount_fen, valid_from=DAY - dt.timedelta(days=9),
+                valid_to=DAY if name == "丙" else None,
+            )  # fmt: skip
+    day.total_portfolio(business_date=DAY)
+    sums = dict(PortfolioTotal.objects.filter(dimension="GUARANTOR").values_list("value", "posted_fen"))
+    assert sums == {"甲": 250, "乙": 300}, "a guarantee that has ended counts no more"
 
 
 def test_cover_that_runs_out_opens_an_excess(chain: Chain) -> None:

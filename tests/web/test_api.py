@@ -88,6 +88,11 @@ def test_a_reservation_is_made_posted_repaid(caller: Caller) -> None:
     assert (too_much.status_code, codes(too_much)) == (422, ["RELEASE_ABOVE_BALANCE"])
 
 
+def test_an_unknown_address_is_answered_in_the_same_shape(caller: Caller) -> None:
+    answer = caller.send("/nowhere/1")
+    assert (answer.status_code, codes(answer)) == (404, ["ADDRESS_UNKNOWN"])
+
+
 def test_one_fen_too_many_is_refused_with_the_binding_limit(caller: Caller) -> None:
     answer = caller.hold("1000.01")
     assert (answer.status_code, codes(answer)) == (422, ["LIMIT_EXCEEDED"])
@@ -115,6 +120,9 @@ def test_a_key_missing_reused_or_at_work(caller: Caller) -> None:
     caller.hold("1", idempotency="A")
     other = caller.hold("2", idempotency="A")
     assert (other.status_code, codes(other)) == (422, ["KEY_REUSED"])
+    hold = caller.hold("3", idempotency="C").json()["id"]
+    elsewhere_used = caller.send(f"/holds/{hold}/void", {"reason": "撤"}, idempotency="A")
+    assert (elsewhere_used.status_code, codes(elsewhere_used)) == (422, ["KEY_REUSED"]), "one key, one write"
     import psycopg
 
     client = ApiClient.objects.get()
@@ -122,7 +130,7 @@ def test_a_key_missing_reused_or_at_work(caller: Caller) -> None:
     wanted = {name: parameters[name] for name in ("dbname", "user", "host", "port") if parameters.get(name)}
     with psycopg.connect(**wanted) as elsewhere:
         elsewhere.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended(%s || chr(31) || 'B', 11))", [f"api-hold.{client.pk}"]
+            "SELECT pg_advisory_xact_lock(hashtextextended(%s || chr(31) || 'B', 11))", [f"api.{client.pk}"]
         )
         busy = caller.hold("1", idempotency="B")
         assert (busy.status_code, codes(busy)) == (409, ["KEY_AT_WORK"])

@@ -57,10 +57,19 @@ def test_a_hold_shows_its_life(chain: Chain, small_bank: SmallBank) -> None:  # 
     assert signed_in(small_bank.manager_east).get(f"/limits/holds/{hold}/").status_code == 404
 
 
-def test_a_freeze_takes_two_persons(chain: Chain, small_bank: SmallBank) -> None:  # noqa: F811
+@pytest.mark.parametrize(
+    ("act", "status", "back"), [("FREEZE", "FROZEN", "UNFREEZE"), ("SUSPEND", "SUSPENDED", "REINSTATE")]
+)
+def test_a_freeze_or_suspension_takes_two_persons(
+    chain: Chain,  # noqa: F811
+    small_bank: SmallBank,
+    act: str,
+    status: str,
+    back: str,
+) -> None:
     first, second = signed_in(small_bank.risk_officer), signed_in(small_bank.approver)
     address = f"/limits/{chain.group.pk}/status/"
-    body = {"node": chain.group.pk, "act": "FREEZE", "reason": "涉诉"}
+    body = {"node": chain.group.pk, "act": act, "reason": "涉诉"}
     assert signed_in(small_bank.manager_west).post(address, body).status_code == 403
     first.post(address, {**body, "reason": ""})
     assert not StatusRequest.objects.exists()
@@ -69,8 +78,11 @@ def test_a_freeze_takes_two_persons(chain: Chain, small_bank: SmallBank) -> None
     assert first.post(f"{address}{asked.pk}/", {"agree": "1"}).status_code == 403
     assert Node.objects.get(pk=chain.group.pk).status == "ACTIVE"
     second.post(f"{address}{asked.pk}/", {"agree": "1"})
-    assert Node.objects.get(pk=chain.group.pk).status == "FROZEN"
+    assert Node.objects.get(pk=chain.group.pk).status == status
     assert "涉诉" in second.get(f"/limits/{chain.group.pk}/").content.decode()
+    first.post(address, {**body, "act": back, "reason": "已解除"})
+    second.post(f"{address}{StatusRequest.objects.latest('pk').pk}/", {"agree": "1"})
+    assert Node.objects.get(pk=chain.group.pk).status == "ACTIVE"
 
 
 @pytest.mark.parametrize("kind", ["excess", "frozen"])

@@ -76,7 +76,7 @@ def _count(url: str, known: set[str], found: Kills) -> None:
     with psycopg.connect(url) as connection:
         rows = connection.execute(
             "SELECT i.key, count(DISTINCT m.hold_id) FROM limits_idempotencykey i"
-            " JOIN limits_movement m ON m.hold_id = (i.answer ->> 'hold')::uuid"
+            " JOIN limits_movement m ON m.hold_id = (limit_told(i) ->> 'hold')::uuid"
             " AND m.operation = 'RESERVE' AND m.level = 0"
             " GROUP BY i.key"
         ).fetchall()
@@ -101,7 +101,7 @@ def _book(url: str, acknowledged: Path, facilities: list[int]) -> None:
     connection = psycopg.connect(url, autocommit=True)
     one = "SELECT limit_reserve('kill', %s, 'f', %s, %s, 1, '2025-06-30', now() + interval '1 day', NULL)"
     many = (
-        "SELECT count(*) FROM limit_reserve_batch(array_fill('kill'::text, ARRAY[20]), %s::text[],"
+        "SELECT sum(cardinality(told)) FROM limit_reserve_batch(array_fill('kill'::text, ARRAY[20]), %s::text[],"
         " array_fill('f'::text, ARRAY[20]), %s::uuid[], %s::bigint[], array_fill(1::bigint, ARRAY[20]),"
         " array_fill(now() + interval '1 day', ARRAY[20]), array_fill(NULL::bigint, ARRAY[20]), '2025-06-30')"
         " WHERE answer ->> 'outcome' = 'accepted'"

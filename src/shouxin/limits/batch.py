@@ -21,7 +21,7 @@ from shouxin.limits.ledger import LedgerError
 
 _LEASE_SPACE = 12  # the class of the advisory locks that are leases
 _BATCH_SQL = (
-    "SELECT item, answer FROM limit_reserve_batch(%b::text[], %b::text[], %b::text[], %b::uuid[], %b::bigint[],"
+    "SELECT told, answer FROM limit_reserve_batch(%b::text[], %b::text[], %b::text[], %b::uuid[], %b::bigint[],"
     " %b::bigint[], %b::timestamptz[], %b::bigint[], %b::date)"
 )
 _ONE_SQL = "SELECT limit_reserve(%s, %s, %s, %s, %s, %s, %s, %s, %s)"
@@ -46,6 +46,7 @@ class Request:
     business_date: dt.date
 
 
+Told = Mapping[str, Any] | LedgerError
 Reply = asyncio.Future[Mapping[str, Any]] | concurrent.futures.Future[Mapping[str, Any]]
 
 
@@ -55,8 +56,8 @@ class GroupWriter:
     Start it, ask and stop it in one event loop; ``hand_over`` is for other threads.
     """
 
-    def __init__(self, *, url: str, group_id: int, most: int = 512) -> None:
-        self._url, self._group_id, self._most = url, group_id, most
+    def __init__(self, *, url: str, group_id: int, most: int = 512, split_from: int = 48) -> None:
+        self._url, self._group_id, self._most, self._split_from = url, group_id, most, split_from
         self._waiting: deque[tuple[Request, Reply]] = deque()
         self._door = threading.Lock()  # nobody is let in after the writer has gone
         self._is_gone = False
@@ -126,19 +127,34 @@ class GroupWriter:
                     if not self._waiting:  # somebody may have come from another thread meanwhile
                         await self._arrived.wait()
                     continue
-                batch = self._take()
-                self._is_writing = True
-                await self._write(batch, batch[0][0].business_date)
-                self._is_writing = False
+                await self._write_on()
         except BaseException as error:
             # Whoever waits must hear that the outcome is not known; asking again with the same key tells it.
             self._leave(LedgerError("OUTCOME_UNKNOWN", f"记账中断，请用同一编号重试：{error!r}"))
             raise
         self._leave(LedgerError("OUTCOME_UNKNOWN", "记账已停止，请用同一编号重试。"))
 
-    def _take(self) -> list[tuple[Request, Reply]]:
+    async def _write_on(self) -> None:
+        """Write until nobody waits. While the database writes one batch, those of the last are told and ask again.
+
+        Callers that were all told at once would come back all at once, and the database would stand idle meanwhile:
+        so of many, half goes first.
+        """
+        self._is_writing = True
+        batch = self._take(len(self._waiting) // 2 if len(self._waiting) >= self._split_from else self._most)
+        answers = await self._write(batch)
+        while self._waiting:
+            coming = self._take(self._most)
+            writing = asyncio.create_task(self._write(coming))
+            await asyncio.sleep(0)  # the statement is on its way before anybody is told
+            _tell(batch, answers)
+            batch, answers = coming, await writing
+        self._is_writing = False
+        _tell(batch, answers)
+
+    def _take(self, most: int) -> list[tuple[Request, Reply]]:
         """The next batch: what waits, of the first one's business date."""
-        taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), self._most))]
+        taken = [self._waiting.popleft() for _ in range(min(len(self._waiting), most, self._most))]
         day = taken[0][0].business_date
         other = [item for item in taken if item[0].business_date != day]
         self._waiting.extendleft(reversed(other))
@@ -152,35 +168,35 @@ class GroupWriter:
                 future.set_exception(error)
         self._waiting.clear()
 
-    async def _write(self, batch: Sequence[tuple[Request, Reply]], day: dt.date) -> None:
+    async def _write(self, batch: Sequence[tuple[Request, Reply]]) -> list[Told]:
+        """What each of a batch is to be told, in its order, committed."""
         assert self._connection is not None  # noqa: S101 - start comes first
         requests = [request for request, _ in batch]
         arrays = (
             [r.caller for r in requests], [r.key for r in requests], [r.fingerprint for r in requests],
             [r.hold_id for r in requests], [r.facility_id for r in requests], [r.amount_fen for r in requests],
-            [r.expires_at for r in requests], [r.actor_id for r in requests], day,
+            [r.expires_at for r in requests], [r.actor_id for r in requests], requests[0].business_date,
         )  # fmt: skip
         self.batches += 1
+        told: list[Told | None] = [None] * len(batch)
         try:
             cursor = await self._connection.execute(_BATCH_SQL, arrays, prepare=True, binary=True)
-            rows = await cursor.fetchall()
+            for numbers, answer in await cursor.fetchall():
+                if answer["outcome"] != "busy":
+                    for number in numbers:
+                        told[number - 1] = answer
         except psycopg.OperationalError as error:
-            for _, future in batch:
-                if not future.done():
-                    future.set_exception(LedgerError("OUTCOME_UNKNOWN", f"记账中断，请用同一编号重试：{error!r}"))
+            unknown = LedgerError("OUTCOME_UNKNOWN", f"记账中断，请用同一编号重试：{error!r}")
+            _tell(batch, [unknown] * len(batch))
             raise
         except psycopg.Error:
-            for request, future in batch:
-                await self._write_alone(request, future)
-            return
-        for number, answer in rows:
-            request, future = batch[number - 1]
-            if answer["outcome"] == "busy":
-                await self._write_alone(request, future)
-            elif not future.done():
-                future.set_result(answer)
+            pass  # nothing of it was written: each is asked alone, and only the faulty one fails
+        return [
+            await self._write_alone(request) if each is None else each
+            for request, each in zip(requests, told, strict=True)
+        ]
 
-    async def _write_alone(self, request: Request, future: Reply) -> None:
+    async def _write_alone(self, request: Request) -> Told:
         """One request by the ordinary function; what is wrong with it stays its own."""
         assert self._connection is not None  # noqa: S101 - start comes first
         arguments = (
@@ -191,11 +207,22 @@ class GroupWriter:
             cursor = await self._connection.execute(_ONE_SQL, arguments)
             row = await cursor.fetchone()
         except psycopg.OperationalError as error:
-            future.set_exception(LedgerError("OUTCOME_UNKNOWN", f"记账中断，请用同一编号重试：{error!r}"))
-            raise
+            return LedgerError("OUTCOME_UNKNOWN", f"记账中断，请用同一编号重试：{error!r}")
         except psycopg.Error as error:
-            future.set_exception(LedgerError("REQUEST_INVALID", f"该笔请求无法处理：{error.diag.message_primary}"))
-            return
+            return LedgerError("REQUEST_INVALID", f"该笔请求无法处理：{error.diag.message_primary}")
         assert row is not None  # noqa: S101 - a function gives one row
-        if not future.done():
-            future.set_result(row[0])
+        answer: Mapping[str, Any] = row[0]
+        return answer
+
+
+def _tell(batch: Sequence[tuple[Request, Reply]], answers: Sequence[Told]) -> None:
+    """Answer those who wait. What the database told many alike is completed by each one's own hold and amount."""
+    for (request, future), answer in zip(batch, answers, strict=True):
+        if future.done():
+            continue
+        if isinstance(answer, LedgerError):
+            future.set_exception(answer)
+        elif answer["outcome"] == "accepted" and "hold" not in answer:
+            future.set_result({**answer, "asked_fen": request.amount_fen, "hold": str(request.hold_id)})
+        else:
+            future.set_result(answer)

@@ -2,6 +2,7 @@
 
 from django.urls import include, path
 
+from shouxin.web.api import unknown_address
 from shouxin.web.api import urls as api_urls
 from shouxin.web.views import (
     bank,
@@ -32,6 +33,7 @@ urlpatterns = [
     path("sign-in/", session.SignInView.as_view(), name="sign_in"),
     path("sign-out/", session.SignOutView.as_view(), name="sign_out"),
     path("api/", api_urls),
+    path("api/v1/<path:rest>", unknown_address),
     path("i18n/", include("shouxin.web.language_urls")),
     path("", workbench.show, name="workbench"),
     path("search/", search.show, name="search"),

@@ -33,13 +33,17 @@ class Snapshot(models.Model):
 
 
 class PortfolioTotal(models.Model):
-    """The sum of all leaves for one value of one dimension at the end of a day; no reservation waits for it."""
+    """The sum of all leaves for one value of one dimension at the end of a day; no reservation waits for it.
+
+    A guarantor's sum is what the debtors owe, at most what was guaranteed.
+    """
 
     class Dimension(models.TextChoices):
         CURRENCY = "CURRENCY", "币种"
         PRODUCT = "PRODUCT", "产品"
         BRANCH = "BRANCH", "机构"
         INDUSTRY = "INDUSTRY", "行业"
+        GUARANTOR = "GUARANTOR", "保证人"
 
     dimension = models.CharField(max_length=10, choices=Dimension.choices)
     value = models.CharField(max_length=80)

@@ -1,7 +1,7 @@
 """Reservations and bookings on a leaf, the journal of every act, and the remembered answers. Amounts are 分."""
 
 import uuid
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import F, Q
@@ -111,6 +111,9 @@ class IdempotencyKey(models.Model):
     key = models.CharField(max_length=120)
     fingerprint = models.CharField(max_length=64)
     answer = models.JSONField()
+    # What the batch writer leaves out of the answer, because many share it.
+    hold_id = models.UUIDField(null=True)
+    asked_fen = models.BigIntegerField(null=True)
     recorded_at = models.DateTimeField()
 
     class Meta:
@@ -120,6 +123,13 @@ class IdempotencyKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.caller} {self.key}"
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """The answer as it was given; ``limit_told`` in the database."""
+        if self.hold_id is None:
+            return dict(self.answer)
+        return {**self.answer, "asked_fen": self.asked_fen, "hold": str(self.hold_id)}
 
 
 class Reversal(models.Model):

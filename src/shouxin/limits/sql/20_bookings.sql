@@ -15,8 +15,15 @@ BEGIN
     ELSIF known.fingerprint <> limit_remembered.fingerprint THEN
         RETURN jsonb_build_object('outcome', 'key_reused');
     END IF;
-    RETURN known.answer || jsonb_build_object('replayed', true);
+    RETURN limit_told(known) || jsonb_build_object('replayed', true);
 END $$;
+
+-- The answer that was given to a key. A batch keeps one text for all it accepted on a facility, and each one's own
+-- hold and amount beside it.
+CREATE OR REPLACE FUNCTION limit_told(known limits_idempotencykey) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE WHEN known.hold_id IS NULL THEN known.answer
+        ELSE known.answer || jsonb_build_object('asked_fen', known.asked_fen, 'hold', known.hold_id) END
+$$;
 
 CREATE OR REPLACE FUNCTION limit_reserve(
     caller text, key text, fingerprint text, hold uuid, facility bigint, amount bigint, on_date date,

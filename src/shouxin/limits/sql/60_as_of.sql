@@ -58,20 +58,37 @@ END $$;
 -- The sums of all leaves by dimension at the end of a day. Nothing waits for it: it reads, then writes its own rows.
 CREATE OR REPLACE FUNCTION limit_total_portfolio(on_date date) RETURNS integer
 LANGUAGE sql AS $$
-    WITH leaf AS (
+    WITH leaf AS MATERIALIZED (
         SELECT n.pending_fen, n.posted_fen, n.pending_fen + n.posted_fen - n.cover_fen AS net_fen, n.currency, n.product,
-            u.name AS branch, p.industry
+            u.name AS branch, p.industry, p.id AS party
         FROM limits_node n
         LEFT JOIN parties_customer c ON c.id = n.customer_id
         LEFT JOIN parties_party p ON p.id = c.party_id
         LEFT JOIN bank_orgunit u ON u.id = c.unit_id
         WHERE n.kind = 'FACILITY' AND (n.pending_fen <> 0 OR n.posted_fen <> 0)
-    ), added AS (
-        INSERT INTO limits_portfoliototal (dimension, value, business_date, pending_fen, posted_fen, net_fen, computed_at)
-        SELECT d.dimension, coalesce(nullif(d.value, ''), '—'), on_date, sum(leaf.pending_fen), sum(leaf.posted_fen),
-            sum(leaf.net_fen), clock_timestamp()
+    ), guaranteed AS (
+        -- What each guarantor stands for: the debtor's net use, at most what was guaranteed.
+        SELECT g.guarantor_id, least(sum(g.amount_fen), min(owed.pending_fen + owed.posted_fen)) AS stands_for,
+            least(sum(g.amount_fen), min(owed.net_fen)) AS net_fen
+        FROM groups_guarantee g JOIN (
+            SELECT leaf.party, sum(leaf.pending_fen) AS pending_fen, sum(leaf.posted_fen) AS posted_fen,
+                sum(leaf.net_fen) AS net_fen
+            FROM leaf GROUP BY leaf.party
+        ) owed ON owed.party = g.debtor_id
+        WHERE coalesce(g.valid_from <= on_date, true) AND coalesce(g.valid_to > on_date, true)
+        GROUP BY g.guarantor_id, g.debtor_id
+    ), figure AS (
+        SELECT d.dimension, d.value, leaf.pending_fen, leaf.posted_fen, leaf.net_fen
         FROM leaf, LATERAL (VALUES ('CURRENCY', leaf.currency::text), ('PRODUCT', leaf.product::text),
             ('BRANCH', leaf.branch::text), ('INDUSTRY', leaf.industry::text)) d (dimension, value)
+        UNION ALL
+        SELECT 'GUARANTOR', p.name, 0, guaranteed.stands_for, guaranteed.net_fen
+        FROM guaranteed JOIN parties_party p ON p.id = guaranteed.guarantor_id
+    ), added AS (
+        INSERT INTO limits_portfoliototal (dimension, value, business_date, pending_fen, posted_fen, net_fen, computed_at)
+        SELECT figure.dimension, left(coalesce(nullif(figure.value, ''), '—'), 80), on_date, sum(figure.pending_fen),
+            sum(figure.posted_fen), sum(figure.net_fen), clock_timestamp()
+        FROM figure
         GROUP BY 1, 2
         ON CONFLICT (dimension, value, business_date) DO UPDATE SET pending_fen = EXCLUDED.pending_fen,
             posted_fen = EXCLUDED.posted_fen, net_fen = EXCLUDED.net_fen, computed_at = EXCLUDED.computed_at

@@ -4,8 +4,9 @@ import logging
 from typing import Any
 
 import psycopg
+from django.contrib.auth.decorators import login_not_required
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
@@ -75,3 +76,9 @@ def _leave_sign_in_to_keys(urls: Any) -> Any:
 
 
 urls = _leave_sign_in_to_keys(api.urls)
+
+
+@login_not_required
+def unknown_address(request: HttpRequest, rest: str) -> JsonResponse:  # noqa: ARG001
+    """An address that no call has, answered in the shape of every other refusal."""
+    return JsonResponse(body_of(message("ADDRESS_UNKNOWN", "没有这个接口，见 /api/docs。")), status=404)

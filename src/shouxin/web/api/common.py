@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Field, Schema
+from ninja.responses import Status
 from ninja.security import APIKeyHeader
 
 from shouxin.bank.scope import scope_of
@@ -97,6 +98,11 @@ class Key(APIKeyHeader):
     def __init__(self, scope: str) -> None:
         super().__init__()
         self._scope = scope
+
+    def _get_key(self, request: HttpRequest) -> str | None:
+        # request.headers would read every header of the call first
+        key: str | None = request.META.get("HTTP_X_API_KEY")
+        return key
 
     def authenticate(self, request: HttpRequest, key: str | None) -> ApiClient | None:  # noqa: ARG002
         if not key:
@@ -191,7 +197,7 @@ def yuan(fen: int | None) -> str | None:
 
 def key_of(request: HttpRequest) -> str:
     """The Idempotency-Key of a write. Raises Problem(400) without one."""
-    key = request.headers.get("Idempotency-Key", "").strip()
+    key = str(request.META.get("HTTP_IDEMPOTENCY_KEY", "")).strip()
     if not key or len(key) > 100 or not key.isprintable():
         raise Problem(
             400, message("IDEMPOTENCY_KEY_MISSING", "写入须带 Idempotency-Key 请求头（1 至 100 个可见字符）。")
@@ -199,15 +205,20 @@ def key_of(request: HttpRequest) -> str:
     return key
 
 
+def caller_of(client: ApiClient) -> str:
+    """Under which name a client's keys are kept: one key means one write, whichever it was."""
+    return f"api.{client.pk}"
+
+
 def once(
     client: ApiClient, key: str, asked: Mapping[str, Any], act: Callable[[], tuple[int, dict[str, Any]]]
-) -> tuple[int, dict[str, Any]]:
+) -> Status[dict[str, Any]]:
     """Do an act once per key of a client; the answer is kept with it, refusals too, and given again.
 
     Raises:
         Problem: 409 while the first is at work, 422 for another payload.
     """
-    caller = f"api.{client.pk}"
+    caller = caller_of(client)
     fingerprint = hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
     with transaction.atomic():
         with connection.cursor() as cursor:
@@ -218,7 +229,7 @@ def once(
         if known is not None:
             if known.fingerprint != fingerprint:
                 raise key_reused()
-            return known.answer["status"], known.answer["body"]
+            return Status(known.answer["status"], known.answer["body"])
         try:
             with transaction.atomic():
                 status, body = act()
@@ -228,7 +239,7 @@ def once(
             caller=caller, key=key, fingerprint=fingerprint, answer={"status": status, "body": body},
             recorded_at=timezone.now(),
         )  # fmt: skip
-    return status, body
+    return Status(status, body)
 
 
 def outcome_unknown() -> Problem:

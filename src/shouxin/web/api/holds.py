@@ -9,6 +9,7 @@ from django.db import DatabaseError, OperationalError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from ninja import Field, Router, Schema
+from ninja.responses import Status
 
 from shouxin.audit import services as audit
 from shouxin.bank.models import Staff
@@ -28,6 +29,7 @@ from shouxin.web.api.common import (
     aware,
     body_of,
     business_date_now,
+    caller_of,
     client_of,
     customers_of,
     fen_of,
@@ -101,13 +103,13 @@ class ReverseIn(ReasonIn):
 
 
 @router.post("/holds", auth=Key("book"), response={201: HoldOut, **ERRORS}, summary="预占额度")
-def reserve(request: HttpRequest, data: HoldIn) -> HttpResponse | tuple[int, dict[str, Any]]:
+def reserve(request: HttpRequest, data: HoldIn) -> HttpResponse | Status[dict[str, Any]]:
     """Reserve on the whole path, or 422 with every broken rule and the binding limit. Committed before it answers."""
     client, key = client_of(request), key_of(request)
     amount_fen = fen_of(data.amount, data.currency)
     place = place_of(client, data.facility)
     expires_at, day = _instant(data.expires_at), business_date_now()
-    caller, payload = f"api-hold.{client.pk}", {"currency": data.currency, "expires": expires_at}
+    caller, payload = caller_of(client), {"currency": data.currency, "expires": expires_at}
     fingerprint = limits.fingerprint_of(facility_id=place.facility_id, amount_fen=amount_fen, payload=payload)
     try:
         if not _is_ahead(expires_at):
@@ -150,7 +152,7 @@ def reserve(request: HttpRequest, data: HoldIn) -> HttpResponse | tuple[int, dic
             raise Problem(422, message("RATE_MISSING", f"{day} 没有 {data.currency} 的汇率，不能折算。")) from error
         raise Problem(422, message("REQUEST_INVALID", text)) from error
     if not answer.is_accepted:
-        return 422, body_of(*refusals_of(answer))
+        return Status(422, body_of(*refusals_of(answer)))
     # Written out here, not by way of HoldOut: the same shape, which the fuzzing of the service holds it to.
     body = {
         "id": str(answer.hold_id), "facility": place.facility_id, "amount": yuan(amount_fen),
@@ -169,7 +171,7 @@ def show(request: HttpRequest, hold_id: uuid.UUID) -> dict[str, Any]:
 
 
 @router.post("/holds/{hold_id}/post", auth=Key("book"), response={200: HoldState, **ERRORS}, summary="放款记账")
-def post(request: HttpRequest, hold_id: uuid.UUID, data: AmountIn) -> tuple[int, dict[str, Any]]:
+def post(request: HttpRequest, hold_id: uuid.UUID, data: AmountIn) -> Status[dict[str, Any]]:
     """Book part or all of a reservation; the rest is given back."""
     client, key, day = client_of(request), key_of(request), get_business_date()
     hold, amount_fen = _find(client, hold_id), fen_of(data.amount, data.currency)
@@ -183,7 +185,7 @@ def post(request: HttpRequest, hold_id: uuid.UUID, data: AmountIn) -> tuple[int,
 
 
 @router.post("/holds/{hold_id}/void", auth=Key("book"), response={200: HoldState, **ERRORS}, summary="撤销预占")
-def void(request: HttpRequest, hold_id: uuid.UUID, data: ReasonIn) -> tuple[int, dict[str, Any]]:
+def void(request: HttpRequest, hold_id: uuid.UUID, data: ReasonIn) -> Status[dict[str, Any]]:
     """Give a reservation back."""
     client, key, day = client_of(request), key_of(request), get_business_date()
     _find(client, hold_id)
@@ -196,7 +198,7 @@ def void(request: HttpRequest, hold_id: uuid.UUID, data: ReasonIn) -> tuple[int,
 
 
 @router.post("/holds/{hold_id}/release", auth=Key("book"), response={200: HoldState, **ERRORS}, summary="归还")
-def release(request: HttpRequest, hold_id: uuid.UUID, data: AmountIn) -> tuple[int, dict[str, Any]]:
+def release(request: HttpRequest, hold_id: uuid.UUID, data: AmountIn) -> Status[dict[str, Any]]:
     """Take a repayment off a booking."""
     client, key, day = client_of(request), key_of(request), get_business_date()
     hold, amount_fen = _find(client, hold_id), fen_of(data.amount, data.currency)
@@ -212,7 +214,7 @@ def release(request: HttpRequest, hold_id: uuid.UUID, data: AmountIn) -> tuple[i
 
 
 @router.post("/holds/{hold_id}/reverse", auth=Key("reverse"), response={200: HoldState, **ERRORS}, summary="冲销")
-def reverse(request: HttpRequest, hold_id: uuid.UUID, data: ReverseIn) -> tuple[int, dict[str, Any]]:
+def reverse(request: HttpRequest, hold_id: uuid.UUID, data: ReverseIn) -> Status[dict[str, Any]]:
     """Take a wrong booking back; a second person has authorised it."""
     client, key, day = client_of(request), key_of(request), get_business_date()
     hold = _find(client, hold_id)
@@ -270,7 +272,7 @@ def _answered_before(caller: str, key: str, fingerprint: str) -> limits.Answer:
         raise _expiry_invalid()
     if known.fingerprint != fingerprint:
         raise key_reused()
-    return read(known.answer)
+    return read(known.told)
 
 
 def _find(client: ApiClient, hold_id: uuid.UUID) -> Hold:

@@ -6,6 +6,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Query, Router, Schema
+from ninja.responses import Status
 
 from shouxin.bank.selectors import get_business_date
 from shouxin.groups.models import CustomerGroup
@@ -35,9 +36,9 @@ router = Router(tags=["limits"])
 
 
 @router.get("/ping", response={204: None}, summary="连通性")
-def ping(request: HttpRequest) -> tuple[int, None]:  # noqa: ARG001
+def ping(request: HttpRequest) -> Status[None]:  # noqa: ARG001
     """An empty reply: whether the service can be reached, and what a call costs before it does anything."""
-    return 204, None
+    return Status(204, None)
 
 
 class SimulateIn(Schema):

@@ -62,15 +62,15 @@ def show_list(request: HttpRequest, visit: Visit) -> HttpResponse:
     if text:
         roots = roots.filter(name__contains=text)
     if kind == "excess":
-        roots = roots.filter(Exists(_excess_below(OuterRef("pk"))))
+        roots = roots.filter(Exists(_tree_of(OuterRef("pk")).filter(excess_cause__isnull=False)))
     elif kind == "frozen":
-        roots = roots.filter(status=Node.Status.FROZEN)
+        roots = roots.filter(Exists(_tree_of(OuterRef("pk")).filter(status=Node.Status.FROZEN)))
     after = request.GET.get("after", "")
     if after.isascii() and after.isdecimal() and len(after) < 18:
         roots = roots.filter(pk__gt=int(after))
     found = list(roots[: PAGE + 1])
     context = {
-        "nodes": [(node, STATUS_TONES[node.status], _own(node)) for node in found[:PAGE]],
+        "nodes": _list_rows(found[:PAGE]),
         "q": text, "kind": kind, "visit": visit,
         "may_reconcile": visit.has(Role.RISK_OFFICER, Role.APPROVER, Role.AUDITOR),
         "pager": {"count_text": _("本页 %(n)s 个") % {"n": len(found[:PAGE])}, "before": "",
@@ -79,15 +79,25 @@ def show_list(request: HttpRequest, visit: Visit) -> HttpResponse:
     return render(request, "pages/limit_list.html", context)
 
 
-def _excess_below(root: OuterRef) -> QuerySet[Node]:
+def _tree_of(root: OuterRef) -> QuerySet[Node]:
     from django.db.models import Q
 
-    above = Q(pk=root) | Q(parent=root) | Q(parent__parent=root) | Q(parent__parent__parent=root)
-    return Node.objects.filter(above, excess_cause__isnull=False)
+    return Node.objects.filter(Q(pk=root) | Q(parent=root) | Q(parent__parent=root) | Q(parent__parent__parent=root))
 
 
-def _own(node: Node) -> int | None:
-    return None if node.cap_fen is None else node.cap_fen - node.used_fen
+def _list_rows(roots: list[Node]) -> list[tuple[Node, Node, int | None, str]]:
+    """Root, the limit that counts, what is left of it, tone. A single customer's is its own; its root has none."""
+    single = {
+        node.parent_id: node
+        for node in Node.objects.filter(parent__in=[root for root in roots if root.group_id is None])
+        if node.cap_fen is not None
+    }
+    rows = []
+    for root in roots:
+        bound = single.get(root.pk, root) if root.cap_fen is None else root
+        own = None if bound.cap_fen is None else bound.cap_fen - bound.used_fen
+        rows.append((root, bound, own, STATUS_TONES[bound.status]))
+    return rows
 
 
 @page()
@@ -115,7 +125,7 @@ def show_tree(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
         "decided": requests.exclude(state=StatusRequest.State.PROPOSED)[:10],
         "may_freeze": may_freeze,
         "status_form": StatusForm(nodes=[row.node for row in rows]) if may_freeze else None,
-        "crumbs": [{"url": reverse("limit_list"), "label": _("额度")}],
+        "crumbs": [{"url": reverse("limit_list"), "label": _("额度台账")}],
         "actions": [{"label": _("额度流水"), "url": reverse("limit_journal", args=[root.pk]), "icon": "history"},
                     {"label": _("打印"), "print": True}],
     }  # fmt: skip
@@ -238,7 +248,7 @@ def show_journal(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
         "known_at": known_at if request.GET.get("known_at") else None, "node": node,
         "operations": sorted(OPERATIONS.items()),
         "balance": selectors.balance_as_of(node=node, valid_at=valid_at, known_at=known_at),
-        "crumbs": [{"url": reverse("limit_list"), "label": _("额度")},
+        "crumbs": [{"url": reverse("limit_list"), "label": _("额度台账")},
                    {"url": reverse("limit_tree", args=[root.pk]), "label": root.name}],
         "actions": [
             {"label": label, "icon": "download",
@@ -286,6 +296,10 @@ def show_hold(request: HttpRequest, visit: Visit, hold_id: uuid.UUID) -> HttpRes
     events = Movement.objects.filter(hold=hold, level=0).order_by("seq")
     context = {
         "hold": hold, "title": _("预占与放款"), "visit": visit, "events": events,
+        "crumbs": [
+            {"url": reverse("limit_list"), "label": _("额度台账")},
+            {"url": reverse("limit_tree", args=[selectors.root_of(hold.facility).pk]), "label": _("额度树")},
+        ],
         "path": limits.simulate(facility=hold.facility, amount_fen=0, business_date=visit.business_date).path,
         "covers": hold.cover_links.select_related("mitigant").filter(share_fen__gt=0),
         "root": selectors.root_of(hold.facility),
