@@ -28,6 +28,7 @@ def test_a_core_has_no_legal_form_width_or_sign(name: str, core: str) -> None:
         ("杭州市明远贸易有限公司", "杭州明远贸易有限公司", 92, 92),
         ("杭州明远贸易有限公司", "明远贸易", 80, 91),
         ("杭州明远贸易有限公司", "广州宏达物流有限公司", 0, 50),
+        ("鹏远1商贸有限公司", "鹏远10商贸有限公司", 0, 60),
     ],
 )
 def test_scores_have_their_place(first: str, second: str, least: int, most: int) -> None:

@@ -92,3 +92,12 @@ def test_pairs_are_found_with_score_and_reasons_and_a_decision_stays(small_bank:
     assert found[c, d] == (85, ["电话相同"])
     DuplicatePair.objects.filter(first=c).update(state="different", decided_by=small_bank.head_west)
     assert refresh_pairs(day=DAY) == 1
+
+
+def test_a_merge_that_was_undone_is_asked_about_again(small_bank: SmallBank) -> None:
+    a, b = add(small_bank, "明远（杭州）贸易有限公司"), add(small_bank, "明远(杭州)贸易有限责任公司")
+    refresh_pairs(day=DAY)
+    record = merge_customers(actor=small_bank.head_west, kept=a, merged=b, reason="同一家", business_date=DAY)
+    assert DuplicatePair.objects.get().state == "merged"
+    undo_merge(actor=small_bank.head_west, merge=record, business_date=DAY)
+    assert (DuplicatePair.objects.get().state, DuplicatePair.objects.get().decided_by) == ("open", None)

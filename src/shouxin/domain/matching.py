@@ -18,6 +18,7 @@ _FORMS = re.compile(
 )
 _BRACKETS = re.compile(r"[(\[【〔（].*?[)\]】〕）]")
 _NOT_WORD = re.compile(r"[\W_]+")
+_NUMBERS = re.compile(r"\d+")
 _PLACE_WORDS = re.compile(r"(省|市|县|区|自治区|自治州)")
 RARE_PAIRS = 4
 POSTINGS_MAX = 3_000
@@ -40,6 +41,8 @@ def score_names(first: str, second: str) -> tuple[int, tuple[str, ...]]:
     a, b = core_of(first), core_of(second)
     if a == b:
         return (100, ("名称相同",)) if first == second else (97, ("去掉法律形式、括号与全半角后名称相同",))
+    if _NUMBERS.sub("#", a) == _NUMBERS.sub("#", b):
+        return min(60, round(fuzz.ratio(a, b))), ("只差名称中的编号",)
     c, d = _PLACE_WORDS.sub("", a), _PLACE_WORDS.sub("", b)
     if c == d:
         return 92, ("只差行政区划用字",)
