@@ -2,7 +2,7 @@
 
 import pytest
 
-from shouxin.domain.matching import NameIndex, core_of, score_names
+from shouxin.domain.matching import NameIndex, core_of, near_addresses, score_names
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,9 @@ def test_the_nearest_of_many_is_found() -> None:
     assert [names[m.place] for m in index.find("鹏飞贸易股份有限公司", count=1)] == ["杭州鹏飞贸易有限公司"]
     assert index.find("完全无关的名字") == []
     assert NameIndex([]).find("甲") == []
+
+
+def test_an_address_is_near_when_only_words_differ() -> None:
+    assert near_addresses("杭州市西湖区河滨路 18 号", "杭州西湖区河滨路１８号") == 100
+    assert near_addresses("杭州市西湖区河滨路18号", "杭州市西湖区河浜路18号") >= 85
+    assert near_addresses("杭州市西湖区河滨路18号", "杭州市西湖区河滨路19号") == 0

@@ -55,6 +55,14 @@ def score_names(first: str, second: str) -> tuple[int, tuple[str, ...]]:
     return round(ratio), (f"名称相似度 {round(ratio)}",)
 
 
+def near_addresses(first: str, second: str) -> int:
+    """How alike two addresses are, 0-100; another number of a house or a room is another address."""
+    a, b = (_NOT_WORD.sub("", unicodedata.normalize("NFKC", text).lower()) for text in (first, second))
+    if _NUMBERS.findall(a) != _NUMBERS.findall(b):
+        return 0
+    return round(fuzz.ratio(_PLACE_WORDS.sub("", a), _PLACE_WORDS.sub("", b)))
+
+
 def _is_subsequence(short: str, long: str) -> bool:
     rest = iter(long)
     return all(character in rest for character in short)
