@@ -64,6 +64,21 @@ def read_catalogue(path: Path = CATALOGUE) -> list[Message]:
     return messages
 
 
+def complete_catalogue() -> list[Message]:
+    """The .po file's entries, and the names that the policy files give in both languages (products, parameters)."""
+    from shouxin.policy.loader import RULES_DIR, read_mapping
+    from shouxin.policy.products import catalogue
+
+    messages = read_catalogue()
+    pairs = {product.name: product.name_en for product in catalogue().values()}
+    for file in sorted(RULES_DIR.glob("*.yaml")):
+        pairs |= {body["title"]: body.get("title_en", "") for body in read_mapping(file).values()}
+    known = {message.text for message in messages}
+    return messages + [
+        Message(text, "", (english,)) for text, english in pairs.items() if text not in known and english
+    ]
+
+
 def _message(parts: dict[str, str]) -> Message:
     translations = tuple(value for key, value in sorted(parts.items()) if key.startswith("msgstr"))
     return Message(parts["msgid"], parts.get("msgid_plural", ""), translations)
@@ -132,6 +147,19 @@ def _texts_in_python(source: str) -> Iterator[str]:
         first = node.args[0]
         if name in ONE_TEXT | TWO_TEXTS and isinstance(first, ast.Constant) and isinstance(first.value, str):
             yield first.value
+        if name == "Finding":
+            yield from _texts_of_finding(node)
+
+
+def _texts_of_finding(call: ast.Call) -> Iterator[str]:
+    """What to do and the names of the figures: written in the rule, translated where a page shows them."""
+    for given in call.keywords:
+        if given.arg == "remedy" and isinstance(given.value, ast.Constant):
+            yield given.value.value
+        elif given.arg == "inputs" and isinstance(given.value, ast.Dict):
+            for key in given.value.keys:
+                if isinstance(key, ast.Constant):
+                    yield key.value
 
 
 def problems() -> list[str]:
@@ -144,7 +172,7 @@ def problems() -> list[str]:
         if any(set(PLACEHOLDER.findall(each)) != wanted for each in message.translations):
             found.append(f"placeholders differ: {message.text!r}")
     compiled = CATALOGUE.with_suffix(".mo")
-    if not compiled.exists() or compiled.read_bytes() != compile_catalogue(messages):
+    if not compiled.exists() or compiled.read_bytes() != compile_catalogue(complete_catalogue()):
         found.append("django.mo is stale: run python tools/compile_messages.py")
     return found
 
@@ -157,7 +185,7 @@ def main() -> int:
         settings.configure(USE_I18N=True)
         django.setup()
     if not parser.parse_args().check:
-        CATALOGUE.with_suffix(".mo").write_bytes(compile_catalogue(read_catalogue()))
+        CATALOGUE.with_suffix(".mo").write_bytes(compile_catalogue(complete_catalogue()))
     found = problems()
     print("\n".join(found) or f"{len(read_catalogue()) - 1} texts in English")
     return 2 if found else 0

@@ -372,3 +372,30 @@ def test_a_case_sent_back_is_investigated_again_by_the_same_people(demo_bank: De
     assert client.get(url).context["may_investigate"]
     client.post(reverse("case_investigate", args=[case.number]), {"opinion": "属实", "is_on_site": "on"})
     assert not client.get(url).context["may_investigate"]
+
+
+def test_what_was_entered_about_an_alert_or_a_review_stays_when_it_is_refused(demo_bank: DemoBank) -> None:
+    """A number outside the view, a group without a member in view, a case for another person: said, nothing written."""
+    east, number = sign_in(demo_bank.staff("maj")), demo_bank.group.number
+    for subject in ("没有", number):
+        answer = east.post("/alerts/report/", {"code": "W18", "level": "warn", "subject": subject, "message": "拖延"})
+        page = answer.content.decode()
+        assert (answer.status_code, "不在您的数据范围内" in page, "拖延" in page) == (422, True, True), subject
+    assert not Alert.objects.exists()
+    review = Review.objects.create(group=demo_bank.group, due_date=DAY)
+    answer = sign_in(demo_bank.staff("fengxc")).post(f"/reviews/{review.pk}/", {"report": "越权填写的报告"})
+    assert (answer.status_code, Review.objects.get().state) == (422, Review.State.DUE)
+
+
+def test_a_policy_version_names_the_limits_it_sets(demo_bank: DemoBank) -> None:
+    risk = sign_in(demo_bank.staff("fengxc"))
+    document = Version.objects.get(document__code="line-management").document
+    given = {"document": document.pk, "issued_date": "2025-06-30", "in_force_from": "2025-07-01"}
+    url = risk.post("/policies/new/", given)["Location"]
+    version = Version.objects.get(number=2)
+    value = {"parameter": "single.loan_pct", "value": "9", "article": "第五条"}
+    risk.post(reverse("policy_act", args=[version.pk, "value"]), value)
+    page = risk.get(url).content.decode()
+    assert "单一客户贷款" in page
+    assert "9 %" in page
+    assert "没有登记条款" not in page

@@ -92,15 +92,28 @@ def open_case(
 
 
 @transaction.atomic
-def amend(*, actor: Staff, case: Case, payload: Mapping[str, Any], business_date: dt.date) -> Case:
-    """Change a draft; what has been submitted is frozen."""
+def amend(
+    *, actor: Staff, case: Case, payload: Mapping[str, Any], business_date: dt.date,
+    exception_reason: str | None = None,
+) -> Case:  # fmt: skip
+    """Change a draft; what has been submitted is frozen.
+
+    Contents that somebody of this round has signed begin a new round: a signature stands for what was read.
+    """
     case = _locked(case)
     if case.state != Case.State.DRAFT:
         raise CaseError(f"案件已{case.get_state_display()}，内容已冻结；如需修改请由审查或审批退回补充。")
-    case.payload = dict(payload)
-    case.save(update_fields=["payload"])
+    changed = [name for name in {**case.payload, **payload} if case.payload.get(name) != payload.get(name)]
+    if exception_reason is not None and exception_reason != case.exception_reason:
+        case.exception_reason = exception_reason
+    elif not changed:
+        return case
     Act.objects.create(case=case, round=case.round, role=Act.Role.AMEND, actor=actor, acted_date=business_date)
-    _trace(case, actor, "amended", f"修改案件 {case.number}", business_date)
+    if changed and case.acts.filter(round=case.round, role=Act.Role.INVESTIGATE).exists():
+        case.round += 1
+    case.payload = dict(payload)
+    case.save(update_fields=["payload", "exception_reason", "round"])
+    _trace(case, actor, "amended", f"修改案件 {case.number}", business_date, changed=sorted(changed))
     return case
 
 
@@ -144,6 +157,7 @@ def submit(
                 "EXCEPTION_REASON_MISSING", Severity.REFUSE,
                 f"本案有例外事项（{'；'.join(exceptions)}），请写明理由。", "CB-13",
                 "《额度授信管理办法（试行）》第六条", message_en="Exceptions need a written reason.",
+                remedy="在提交审查处写明例外理由，再提交。",
             )
         )  # fmt: skip
     if refusals:
@@ -160,7 +174,10 @@ def submit(
     case.due_date = step_due_date(business_date)
     case.save()
     Act.objects.create(case=case, round=case.round, role=Act.Role.SUBMIT, actor=actor, acted_date=business_date)
-    _trace(case, actor, "submitted", f"提交 {case.number}，审批层级：{case.level_name}", business_date)
+    _trace(
+        case, actor, "submitted", f"提交 {case.number}，审批层级：{case.level_name}", business_date,
+        digest=case.payload_digest,
+    )  # fmt: skip
     return case
 
 
@@ -173,8 +190,10 @@ def _investigation_findings(case: Case) -> list[Finding]:
     return [
         Finding(
             "INVESTIGATORS_MISSING", Severity.REFUSE,
-            f"须有 {needed} 名调查人现场调查并签署意见，目前 {on_site} 名，请补齐后提交。", "BR-10",
-            "集团客户授信流程：双人实地调查", message_en="Two investigators on site are needed.",
+            f"须有 {needed} 名调查人现场调查并签署意见，目前 {on_site} 名。", "BR-10",
+            "集团客户授信流程：双人实地调查",
+            message_en=f"{needed} investigators on site must sign; {on_site} have.",
+            remedy="由另一名客户经理或支行行长到现场调查，并在本案签署意见。",
         )
     ]  # fmt: skip
 
@@ -198,7 +217,8 @@ def review(*, actor: Staff, case: Case, agrees: bool, opinion: str, business_dat
 def send_back(*, actor: Staff, case: Case, opinion: str, business_date: dt.date) -> Case:
     """退回补充: a new round begins; what the earlier round said stays in the trail.
 
-    The meeting resolved on what was frozen then, so its minutes are put to the new round by hand or anew.
+    The meeting resolved on what was frozen then, so its minutes are put to the new round by hand or anew. Digest, level
+    and findings were those of the earlier contents: the case is a draft again and has none until it is submitted.
     """
     case = _locked(case)
     if case.state not in (Case.State.REVIEW, Case.State.DECIDE):
@@ -216,7 +236,9 @@ def send_back(*, actor: Staff, case: Case, opinion: str, business_date: dt.date)
     case.state = Case.State.DRAFT
     case.due_date = step_due_date(business_date)
     case.minutes = None
-    case.save(update_fields=["round", "state", "due_date", "minutes"])
+    case.payload_digest, case.level, case.level_reasons = "", None, []
+    case.findings, case.facts, case.exceptions = [], {}, []
+    case.save()
     _trace(case, actor, "returned", f"退回 {case.number}：{opinion}", business_date)
     return case
 
@@ -526,12 +548,12 @@ def _act(
     return act
 
 
-def _trace(case: Case, actor: Staff, what: str, summary: str, business_date: dt.date) -> None:
+def _trace(case: Case, actor: Staff, what: str, summary: str, business_date: dt.date, **more: Any) -> None:
     audit.record(
         actor=actor,
         action=f"approvals.case.{what}",
         subject=(case.subject_kind, case.subject_id),
         summary=summary,
         business_date=business_date,
-        details={"case": case.number, "kind": case.kind},
+        details={"case": case.number, "kind": case.kind, **more},
     )

@@ -13,6 +13,9 @@ from shouxin.domain.money import share_of
 GRADES = ("pass", "mention", "substandard", "doubtful", "loss")
 GRADE_NAMES = {"pass": "正常", "mention": "关注", "substandard": "次级", "doubtful": "可疑", "loss": "损失"}
 
+BRANCH_FORMS = ("分公司", "分支机构")
+"""Legal forms of what is a part of a legal person and none itself (A-15)."""
+
 
 def floor_grade(days_overdue: int, thresholds: Mapping[str, int]) -> str:
     """The best grade that an asset overdue so many days may have (CB-19): above 90 days at least 次级.

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any, Self
 
+from shouxin.domain.finding_texts import FINDING_TEXTS
+
 
 class Severity(StrEnum):
     """Whether a finding stops the act, warns, or only informs."""
@@ -38,6 +40,24 @@ class Finding:
     @property
     def is_refusal(self) -> bool:
         return self.severity is Severity.REFUSE
+
+    @property
+    def english(self) -> str:
+        """The sentence in English: the rule's own, or that of its code; the Chinese one when there is neither."""
+        known = FINDING_TEXTS.get(self.code)
+        return self.message_en or (known.english if known else self.message)
+
+    @property
+    def advice(self) -> str:
+        """What to do: the rule's own words, or those of its code."""
+        known = FINDING_TEXTS.get(self.code)
+        return self.remedy or (known.remedy if known else "")
+
+    @property
+    def advice_en(self) -> str:
+        """What to do in English where the code's text has it."""
+        known = FINDING_TEXTS.get(self.code)
+        return known.remedy_en if known else ""
 
     def stored(self) -> dict[str, Any]:
         """For a JSON column. ``inputs`` become pairs: PostgreSQL's jsonb would sort the keys of an object."""

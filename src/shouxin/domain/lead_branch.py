@@ -4,6 +4,7 @@ A decision of the president's meeting goes before the computation (JS-08). The l
 month of initiation (JS-09); only a branch with neither stock nor approved amount hands over to the next (JS-10, A-10).
 """
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,11 +20,23 @@ class LeadBranch:
 
 
 def rank_branches(
-    stock_fen: Mapping[str, int], *, undrawn_fen: Mapping[str, int] | None = None
+    stock_fen: Mapping[str, int],
+    *,
+    undrawn_fen: Mapping[str, int] | None = None,
+    first_credit: Mapping[str, dt.date] | None = None,
+    codes: Mapping[str, str] | None = None,
 ) -> list[tuple[str, int]]:
-    """Branches by stock, largest first; ties go to the larger undrawn approved amount, then by code (A-06)."""
-    undrawn = undrawn_fen or {}
-    return sorted(stock_fen.items(), key=lambda row: (-row[1], -undrawn.get(row[0], 0), row[0]))
+    """Branches by stock, largest first (A-06).
+
+    Ties go to the larger undrawn approved amount, then to the earlier first credit, then to the lower branch code.
+    """
+    undrawn, first, code = undrawn_fen or {}, first_credit or {}, codes or {}
+    return sorted(
+        stock_fen.items(),
+        key=lambda row: (
+            -row[1], -undrawn.get(row[0], 0), first.get(row[0], dt.date.max), code.get(row[0], row[0]),
+        ),
+    )  # fmt: skip
 
 
 def choose_lead(
@@ -31,6 +44,8 @@ def choose_lead(
     stock_at_quarter_end_fen: Mapping[str, int],
     has_credit_now: Mapping[str, bool],
     undrawn_fen: Mapping[str, int] | None = None,
+    first_credit: Mapping[str, dt.date] | None = None,
+    codes: Mapping[str, str] | None = None,
     meeting_choice: tuple[str, str] | None = None,
 ) -> LeadBranch | None:
     """The lead branch, or None when no branch has any credit.
@@ -38,7 +53,9 @@ def choose_lead(
     ``has_credit_now`` says per branch whether it still has a balance or a valid approved amount;
     ``meeting_choice`` is (branch, number of the minutes).
     """
-    ranking = tuple(rank_branches(stock_at_quarter_end_fen, undrawn_fen=undrawn_fen))
+    ranking = tuple(
+        rank_branches(stock_at_quarter_end_fen, undrawn_fen=undrawn_fen, first_credit=first_credit, codes=codes)
+    )
     if meeting_choice is not None:
         branch, minutes = meeting_choice
         return LeadBranch(branch, ranking, f"行长办公会指定（{minutes}）", minutes)

@@ -185,6 +185,7 @@ STATEMENT_ITEMS: Mapping[str, str] = {
     "prepayments": "预付账款",
     "stock": "存货",
     "current_assets": "流动资产合计",
+    "long_investments": "长期投资",
     "total_assets": "资产总计",
     "short_loans": "短期借款",
     "payables": "应付账款",

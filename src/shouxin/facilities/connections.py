@@ -3,6 +3,7 @@ guarantees inside a group, and transactions that customers must report. Amounts 
 """
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
@@ -95,6 +96,7 @@ class LargeExposure:
     limit_percent: Decimal
     is_above_limit: bool
     starts_dependence_test: bool
+    room_fen: int
 
     @property
     def exposure_wan(self) -> str:
@@ -121,18 +123,28 @@ def large_exposures(*, as_of: dt.date, customers: Iterable[Customer]) -> list[La
     totals = totals_of_customers(everyone, as_of=as_of)
     names = dict(Customer.objects.filter(pk__in=everyone).values_list("pk", "party__name"))
     rows = []
+    sets |= {found for found in _groups_of(with_credit, as_of) if len(found) > 1}
     for ids in [frozenset({pk}) for pk in with_credit] + [found for found in sets if len(found) > 1]:
         exposure = sum((totals[pk].large_exposure_fen for pk in ids), Decimal(0))
         share = exposure * 100 / tier1.amount_fen
         limit = connected if len(ids) > 1 else single
+        room = int(tier1.amount_fen * limit.decimal / 100 - exposure)
         rows.append(
             LargeExposure(
                 names=tuple(sorted(names[pk] for pk in ids)), customer_ids=ids, exposure_fen=exposure, share=share,
                 is_large=threshold.allows(share), limit_percent=limit.decimal, is_above_limit=not limit.allows(share),
-                starts_dependence_test=len(ids) == 1 and dependence.allows(share),
+                starts_dependence_test=len(ids) == 1 and dependence.allows(share), room_fen=max(0, room),
             )
         )  # fmt: skip
     return sorted(rows, key=lambda row: (-row.share, row.names))
+
+
+def _groups_of(customers: set[int], as_of: dt.date) -> set[frozenset[int]]:
+    """The members with credit of every confirmed group: held against the limit beside the wider connected set."""
+    members: defaultdict[int, set[int]] = defaultdict(set)
+    for group, customer in memberships_on(as_of).filter(customer__in=customers).values_list("group", "customer"):
+        members[group].add(customer)
+    return {frozenset(ids) for ids in members.values()}
 
 
 # --- guarantees inside a group --------------------------------------------------------------------------------------
@@ -307,7 +319,7 @@ def judge_related(*, customer: Customer, amount_fen: int, as_of: dt.date) -> lis
                 f"重大关联交易：本笔 {format_wan(amount_fen)} 万元，累计 {format_wan(cumulative)} 万元，"
                 f"须经关联交易控制委员会审查、董事会批准。", "Y09",
                 book.at("related.major_single_pct", as_of).citation, message_en="A major related transaction.",
-                inputs={"本笔": f"{format_wan(amount_fen)} 万元", "累计": f"{cumulative} 分"},
+                inputs={"本笔": f"{format_wan(amount_fen)} 万元", "累计": f"{format_wan(cumulative)} 万元"},
             )
         )  # fmt: skip
     return findings

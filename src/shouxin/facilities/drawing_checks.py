@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from shouxin.bank.models import CapitalFigure
 from shouxin.bank.selectors import FigureMissingError, find_capital_figure, find_year_end_capital, get_rate
-from shouxin.domain.credit_rules import Room, room_under, strictest
+from shouxin.domain.credit_rules import BRANCH_FORMS, Room, room_under, strictest
 from shouxin.domain.dates import add_months
 from shouxin.domain.findings import Finding, Severity
 from shouxin.domain.money import format_wan
@@ -116,6 +116,20 @@ def _belongs(name: str, asked: Asked) -> bool:
     if name == "group":
         return False  # a member without a limit of its own is refused by BR-12 already
     return customer_grade(customer.pk, as_of=day) in ("pass", "mention")
+
+
+def check_legal_person(asked: Asked) -> list[Finding]:
+    """The customer is the legal person: its branches draw in its name and in its line (A-15)."""
+    party = asked.customer.party
+    if party.legal_form not in BRANCH_FORMS:
+        return []
+    return [
+        Finding(
+            "NOT_A_LEGAL_PERSON", Severity.REFUSE,
+            f"{party.name} 是{party.legal_form}，不是法人，不能以自己的名义用信。", "CB-08",
+            "《额度授信管理办法（试行）》第二条",
+        )
+    ]  # fmt: skip
 
 
 def check_grade(asked: Asked) -> list[Finding]:
@@ -231,8 +245,8 @@ def check_public_line(asked: Asked) -> list[Finding]:
 
 
 CHECKS: Sequence[Callable[[Asked], list[Finding]]] = (
-    check_rate_age, check_preconditions, check_rollout, check_grade, check_term, check_restricted_rating,
-    check_single_loans, check_large_exposure, check_related_party, check_public_line,
+    check_rate_age, check_preconditions, check_legal_person, check_rollout, check_grade, check_term,
+    check_restricted_rating, check_single_loans, check_large_exposure, check_related_party, check_public_line,
 )  # fmt: skip
 
 

@@ -10,15 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Min, Q
 
+from shouxin.approvals.models import Case
 from shouxin.audit import services as audit
 from shouxin.bank.models import OrgUnit, RoleAssignment, Staff
 from shouxin.bank.scope import roles_of
 from shouxin.domain.dates import quarter_end_on_or_before
 from shouxin.domain.exposure import stock_by_branch
 from shouxin.domain.lead_branch import choose_lead
-from shouxin.facilities.models import Facility, LeadDecision
+from shouxin.facilities.models import Deal, Facility, LeadDecision
 from shouxin.facilities.selectors import deals_on, domain_deals
 from shouxin.groups.models import CustomerGroup
 from shouxin.groups.selectors import memberships_on
@@ -63,12 +64,14 @@ def compute_lead(*, group: CustomerGroup, as_of: dt.date) -> LeadComputation:
     stock = _stock(members, quarter_end, net_products)
     now = _stock(members, as_of, net_products)
     undrawn = _undrawn(members, as_of)
+    units = {str(unit.pk): unit for unit in OrgUnit.objects.filter(pk__in=[*stock, *now])}
     chosen = choose_lead(
         stock_at_quarter_end_fen=stock,
         has_credit_now={branch: bool(now.get(branch) or undrawn.get(branch)) for branch in stock},
         undrawn_fen=undrawn,
+        first_credit=_first_credit(members, quarter_end),
+        codes={branch: unit.code for branch, unit in units.items()},
     )
-    units = {str(unit.pk): unit for unit in OrgUnit.objects.filter(pk__in=[*stock, *now])}
     ranking = chosen.ranking if chosen else tuple(sorted(stock.items(), key=lambda row: -row[1]))
     rows = [
         LeadRow(place, units[branch], fen, now.get(branch, 0), undrawn.get(branch, 0))
@@ -104,6 +107,30 @@ def _undrawn(members: set[int], day: dt.date) -> Mapping[str, int]:
     return undrawn
 
 
+def _first_credit(members: set[int], day: dt.date) -> dict[str, dt.date]:
+    """The day on which each branch first gave credit to one of the members."""
+    rows = Deal.objects.filter(customer_id__in=members, start_date__lte=day).values_list("branch_id")
+    return {str(branch): first for branch, first in rows.annotate(first=Min("start_date")).order_by()}
+
+
+def judge_initiation(group: CustomerGroup, *, as_of: dt.date) -> str:
+    """Why a case may not begin under the lead that stands; empty when it may (A-09).
+
+    The lead that a ranking made holds for its quarter and for the case begun in it; a case begun in a later quarter
+    ranks anew. What a meeting decided holds until the meeting decides again.
+    """
+    decision = find_lead(group, as_of=as_of)
+    if decision is None or decision.minutes_number or decision.quarter_end_date >= quarter_end_on_or_before(as_of):
+        return ""
+    now = compute_lead(group=group, as_of=as_of)
+    if now.lead is None or now.lead == group.lead_unit:
+        return ""
+    return (
+        f"牵头行 {decision.branch.name} 按 {decision.quarter_end_date} 的存量确定；按 {now.quarter_end_date} 应为 "
+        f"{now.lead.name}，请先由总行重新确定牵头行（JS-07）。"
+    )
+
+
 def find_lead(group: CustomerGroup, *, as_of: dt.date) -> LeadDecision | None:
     """The decision in force on a day."""
     return group.lead_decisions.filter(started_date__lte=as_of).select_related("branch", "decided_by").first()
@@ -134,6 +161,11 @@ def start_lead(
     if meeting_branch is not None and not minutes_number.strip():
         raise LeadError("行长办公会指定牵头行须填写会议纪要编号（JS-08）。")
     CustomerGroup.objects.select_for_update().get(pk=group.pk)
+    open_case = Case.objects.filter(
+        subject_kind="group", subject_id=str(group.pk), kind=Case.Kind.GROUP_LINE, state__in=Case.OPEN_STATES
+    ).first()
+    if open_case is not None and meeting_branch is None:
+        raise LeadError(f"案件 {open_case.number} 尚未办结，办结前牵头行不变（JS-09）；行长办公会可以另行指定。")
     computed = compute_lead(group=group, as_of=business_date)
     branch = meeting_branch or computed.lead
     if branch is None:

@@ -19,19 +19,21 @@ from shouxin.approvals.services import CaseError, CaseRefusedError
 from shouxin.bank.models import RoleAssignment, Staff
 from shouxin.bank.scope import roles_of, scope_of
 from shouxin.bank.selectors import find_year_end_capital
-from shouxin.domain.authority import CaseFacts, Level
+from shouxin.domain.authority import CaseFacts, Level, LevelAnswer
+from shouxin.domain.credit_rules import BRANCH_FORMS
 from shouxin.domain.dates import add_months
 from shouxin.domain.findings import Finding, Severity
-from shouxin.facilities import connections, group_lines, public_lines, rules
+from shouxin.facilities import case_contents, connections, group_lines, public_lines, rules
 from shouxin.facilities.evaluating import POLICY_RESULTS, find_evaluation, find_rating, is_at_or_below
 from shouxin.facilities.group_lines import LineProposal
+from shouxin.facilities.lead import judge_initiation
 from shouxin.facilities.models import CustomerLine, Evaluation
 from shouxin.facilities.selectors import group_total_fen
 from shouxin.groups.models import CustomerGroup
 from shouxin.groups.selectors import find_group_of, list_members, open_candidates_with
 from shouxin.limits import services as limits
 from shouxin.limits.models import Node
-from shouxin.parties.models import Customer
+from shouxin.parties.models import Customer, Party
 from shouxin.parties.selectors import visible_customers
 from shouxin.policy import load_book
 
@@ -67,17 +69,15 @@ def propose_group_line(
         raise CaseError("该集团尚未确定牵头行，请先由总行确定牵头行（JS-07、JS-08）。")
     if not actor.unit.is_head_office and not actor.unit.path.startswith(lead.path):
         raise CaseError(f"集团统一授信由牵头行 {lead.name} 发起（JS-07）。")
+    stale = judge_initiation(group, as_of=business_date)
+    if stale:
+        raise CaseError(stale)
     return approvals.open_case(
         actor=actor, kind=Case.Kind.GROUP_LINE, subject=("group", group.pk), subject_name=group.name, unit=lead,
-        payload={
-            "amount_fen": amount_fen,
-            "sub_limits": {str(member): amount for member, amount in sorted(sub_limits_fen.items())},
-            "product_limits": {str(m): dict(row) for m, row in sorted((product_limits_fen or {}).items()) if row},
-            "valid_from": valid_from.isoformat(),
-            "valid_to": valid_to.isoformat(),
-            "conditions": conditions,
-            "guarantee": guarantee,
-        },
+        payload=case_contents.group_line(
+            amount_fen=amount_fen, sub_limits_fen=sub_limits_fen, product_limits_fen=product_limits_fen,
+            valid_from=valid_from, valid_to=valid_to, conditions=conditions, guarantee=guarantee,
+        ),
         business_date=business_date, exclusive_key=f"line:group:{group.pk}",
     )  # fmt: skip
 
@@ -85,7 +85,7 @@ def propose_group_line(
 def propose_customer_line(
     *, actor: Staff, customer: Customer, amount_fen: int, valid_from: dt.date, valid_to: dt.date,
     business_date: dt.date, product_limits_fen: Mapping[str, int] | None = None, guarantee: str = "",
-    conditions: str = "",
+    conditions: str = "", is_revolving: bool = True,
 ) -> Case:  # fmt: skip
     """Propose a customer's general line (一般额度授信)."""
     _require_initiator(actor, business_date)
@@ -93,14 +93,10 @@ def propose_customer_line(
     return approvals.open_case(
         actor=actor, kind=Case.Kind.GENERAL_LINE, subject=("customer", customer.pk), subject_name=customer.party.name,
         unit=customer.unit,
-        payload={
-            "amount_fen": amount_fen,
-            "product_limits": dict(product_limits_fen or {}),
-            "valid_from": valid_from.isoformat(),
-            "valid_to": valid_to.isoformat(),
-            "guarantee": guarantee,
-            "conditions": conditions,
-        },
+        payload=case_contents.general_line(
+            amount_fen=amount_fen, product_limits_fen=product_limits_fen, valid_from=valid_from, valid_to=valid_to,
+            guarantee=guarantee, conditions=conditions, is_revolving=is_revolving,
+        ),
         business_date=business_date, exclusive_key=f"line:customer:{customer.pk}",
     )  # fmt: skip
 
@@ -115,12 +111,9 @@ def propose_public_line(
     return approvals.open_case(
         actor=actor, kind=Case.Kind.PUBLIC_LINE, subject=("customer", customer.pk), subject_name=customer.party.name,
         unit=customer.unit,
-        payload={
-            "amount_fen": amount_fen,
-            "valid_from": valid_from.isoformat(),
-            "valid_to": valid_to.isoformat(),
-            "is_renewal": is_renewal,
-        },
+        payload=case_contents.public_line(
+            amount_fen=amount_fen, valid_from=valid_from, valid_to=valid_to, is_renewal=is_renewal
+        ),
         business_date=business_date, exclusive_key=f"public:customer:{customer.pk}",
     )  # fmt: skip
 
@@ -131,7 +124,7 @@ def propose_exit(*, actor: Staff, customer: Customer, plan: str, until_date: dt.
     _require_in_view(actor, customer, business_date)
     return approvals.open_case(
         actor=actor, kind=Case.Kind.LINE_CHANGE, subject=("customer", customer.pk), subject_name=customer.party.name,
-        unit=customer.unit, payload={"plan": plan, "until_date": until_date.isoformat()},
+        unit=customer.unit, payload=case_contents.customer_exit(plan=plan, until_date=until_date),
         business_date=business_date, exclusive_key=f"line:customer:{customer.pk}",
     )  # fmt: skip
 
@@ -144,6 +137,14 @@ def judge(case: Case, *, as_of: dt.date) -> Judgement:
     return _KINDS[Case.Kind(case.kind)].judge(case, as_of)
 
 
+def level_of(judged: Judgement, *, as_of: dt.date) -> LevelAnswer:
+    """At which level a case so judged is decided. Raises CaseError when no authority speaks about it."""
+    return approvals.level_of(
+        judged.authority, as_of=as_of, exceptions=judged.exceptions, at_least=judged.at_least,
+        at_least_reason=judged.at_least_reason,
+    )  # fmt: skip
+
+
 @transaction.atomic
 def submit(*, actor: Staff, case: Case, exception_reason: str, business_date: dt.date) -> Case:
     """Freeze the case with what the rules say. Raises CaseRefusedError with every refusal."""
@@ -152,10 +153,7 @@ def submit(*, actor: Staff, case: Case, exception_reason: str, business_date: dt
     judged = judge(case, as_of=business_date)
     return approvals.submit(
         actor=actor, case=case, findings=judged.findings, facts=judged.facts,
-        answer=approvals.level_of(
-            judged.authority, as_of=business_date, exceptions=judged.exceptions, at_least=judged.at_least,
-            at_least_reason=judged.at_least_reason,
-        ),
+        answer=level_of(judged, as_of=business_date),
         exceptions=judged.exceptions, exception_reason=exception_reason, business_date=business_date,
     )  # fmt: skip
 
@@ -236,10 +234,7 @@ _FACT_NAMES = {
 
 def _higher_level(case: Case, judged: Judgement, as_of: dt.date) -> list[Finding]:
     """Today's facts may need a higher level than the one the case was sent to."""
-    answer = approvals.level_of(
-        judged.authority, as_of=as_of, exceptions=judged.exceptions, at_least=judged.at_least,
-        at_least_reason=judged.at_least_reason,
-    )  # fmt: skip
+    answer = level_of(judged, as_of=as_of)
     if case.level is not None and answer.level > case.level:
         return [
             Finding(
@@ -379,14 +374,19 @@ def _judge_rating(grade: str | None, *, who: str, article: str, as_of: dt.date) 
     return [Finding("RATING_RESTRICTED", Severity.WARN, f"{text}，审批上收一级。", "CB+6", restricted.citation)], [text]
 
 
+def is_financial(party: Party) -> bool:
+    """A financial institution: a group's member like any other, but without a line of its own (A-16)."""
+    return party.nature in FINANCIAL_NATURES or any(word in party.name for word in _FINANCIAL_WORDS)
+
+
 def judge_eligible(customer: Customer) -> list[Finding]:
     """Only non-financial legal persons have a line (CB-09)."""
     party = customer.party
     if party.kind != party.Kind.ORGANISATION:
         text = f"{party.name} 是个人，不能核定额度授信。"
-    elif party.nature in FINANCIAL_NATURES or any(word in party.name for word in _FINANCIAL_WORDS):
+    elif is_financial(party):
         text = f"{party.name} 是金融机构，额度授信只对非金融类法人。"
-    elif party.legal_form in ("分公司", "分支机构", "个体工商户"):
+    elif party.legal_form in (*BRANCH_FORMS, "个体工商户"):
         text = f"{party.name} 不是法人（{party.legal_form}），请以其法人为对象。"
     else:
         return []
@@ -564,8 +564,9 @@ def _judge_customer(case: Case, as_of: dt.date) -> Judgement:
         rating.grade if rating else None, who=customer.party.name, article="CB+12", as_of=as_of
     )
     evaluated, above = judge_evaluation(evaluation, amount_fen=amount, as_of=as_of, who=customer.party.name)
+    turning, turns = _judge_revolving(customer, case.payload.get("is_revolving", True), as_of)
     return Judgement(
-        findings=[*findings, *term, *rated, *evaluated],
+        findings=[*findings, *term, *rated, *evaluated, *turning],
         facts={
             "closure": group.pk if group else None,
             "capital": _capital_fact(as_of),
@@ -577,8 +578,29 @@ def _judge_customer(case: Case, as_of: dt.date) -> Judgement:
             rating=rating.grade if rating else "", products=tuple(sorted(case.payload["product_limits"])),
             guarantee=case.payload.get("guarantee", ""), tenor_months=_tenor(valid_from, valid_to),
         ),
-        exceptions=[*exceptions, *restricted, *above],
+        exceptions=[*exceptions, *restricted, *above, *turns],
     )  # fmt: skip
+
+
+def _judge_revolving(customer: Customer, is_revolving: bool, as_of: dt.date) -> tuple[list[Finding], list[str]]:
+    """Whether what is repaid may be drawn again. One that may not counts what was ever drawn, so it begins unused."""
+    rule = load_book().at("line.revolving", as_of)
+    if is_revolving:
+        if rule.value.text == "yes":
+            return [], []
+        text = "本机构额度默认不循环，本案申报可循环额度"
+        return [
+            Finding("REVOLVING_EXCEPTION", Severity.WARN, f"{text}，作为例外审批。", rule.article, rule.citation)
+        ], [text]
+    node = Node.objects.filter(customer=customer, kind=Node.Kind.CUSTOMER).first()
+    if node is None or not (node.posted_fen or node.pending_fen or node.consumed_fen):
+        return [], []
+    return [
+        Finding(
+            "NOT_REVOLVING_WITH_USE", Severity.REFUSE,
+            f"{customer.party.name} 额度项下已有用信，不能核定为不循环额度。", rule.article, rule.citation,
+        )
+    ], []  # fmt: skip
 
 
 def _apply_customer(case: Case, actor: Staff, business_date: dt.date) -> dict[str, Any]:
@@ -606,8 +628,13 @@ def _apply_customer(case: Case, actor: Staff, business_date: dt.date) -> dict[st
         legal_basis=rules.legal_basis(as_of=business_date),
     )  # fmt: skip
     approval = f"授信批复 {case.number}"
+    node = limits.ensure_customer_node(customer)
+    is_revolving = case.payload.get("is_revolving", True)
+    if node.is_revolving != is_revolving:
+        Node.objects.filter(pk=node.pk).update(is_revolving=is_revolving)
+        node.refresh_from_db()
     excess = limits.set_cap(
-        node=limits.ensure_customer_node(customer), amount_fen=line.amount_fen, valid_from=valid_from,
+        node=node, amount_fen=line.amount_fen, valid_from=valid_from,
         valid_to=valid_to, approval=approval, basis={"article": "CB-08", "line": line.pk}, business_date=business_date,
         actor_id=actor.pk,
     )  # fmt: skip
@@ -709,7 +736,7 @@ LINE_KINDS = frozenset(_KINDS)
 
 
 def _require_initiator(actor: Staff, as_of: dt.date) -> None:
-    if not roles_of(actor, as_of=as_of) & {_Role.CUSTOMER_MANAGER, _Role.BRANCH_HEAD}:
+    if not roles_of(actor, as_of=as_of) & case_contents.MAY_INITIATE:
         raise CaseError("授信案件由客户经理或支行行长发起。")
 
 

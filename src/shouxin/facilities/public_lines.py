@@ -17,6 +17,7 @@ from shouxin.bank.models import Staff
 from shouxin.domain.dates import add_months
 from shouxin.domain.findings import Finding, Severity
 from shouxin.domain.money import FEN_PER_WAN, format_wan
+from shouxin.domain.parameters import InForce
 from shouxin.facilities.evaluating import find_rating, is_at_or_above, latest_statement
 from shouxin.facilities.models import CustomerLine, Drawing, FinancialStatement, Overdue, PublicLine
 from shouxin.limits.models import Hold
@@ -75,14 +76,16 @@ def _rating_test(customer: Customer, as_of: dt.date) -> Test:
     return Test("信用等级", f"信用等级 {grade}，要求 {needed.value.text} 级以上", met, needed.citation)
 
 
-def _leverage_test(customer: Customer, statement: FinancialStatement | None, as_of: dt.date) -> Test:
+def leverage_limit(customer: Customer, *, as_of: dt.date) -> InForce:
+    """The asset-liability ratio that a customer's industry may have: construction and trade more than others."""
     book = load_book()
-    is_wide = any(word in customer.party.industry for word in _WIDE_INDUSTRIES)
-    needed = (
-        book.at("public_line.asset_liability_pct_wide", as_of)
-        if is_wide
-        else book.at("public_line.asset_liability_pct", as_of)
-    )
+    if any(word in customer.party.industry for word in _WIDE_INDUSTRIES):
+        return book.at("public_line.asset_liability_pct_wide", as_of)
+    return book.at("public_line.asset_liability_pct", as_of)
+
+
+def _leverage_test(customer: Customer, statement: FinancialStatement | None, as_of: dt.date) -> Test:
+    needed = leverage_limit(customer, as_of=as_of)
     if statement is None or not statement.items.get("total_assets"):
         return Test("资产负债率", "没有可用的报表，不能核对资产负债率", False, needed.citation)
     ratio = Decimal(statement.items["total_liabilities"]) * 100 / statement.items["total_assets"]
@@ -264,7 +267,9 @@ def cancel(*, line: PublicLine, reason: str, actor: Staff | None, business_date:
 
 
 def latest_cancellation(customer_id: int) -> PublicLine | None:
-    """The last cancelled certificate: the flag that stands beside the general line."""
+    """The last cancelled certificate, until there is a new one: the flag that stands beside the general line."""
+    if PublicLine.objects.filter(customer_id=customer_id, status__in=OPEN).exists():
+        return None
     return PublicLine.objects.filter(customer_id=customer_id, status=PublicLine.Status.CANCELLED).first()
 
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 
@@ -12,8 +13,23 @@ from shouxin.domain import exposure
 from shouxin.domain.money import Money
 from shouxin.domain.parameters import PolicyBook
 from shouxin.facilities.models import CoverChange, Deal, Drawing, Facility, GroupLine, Repayment
+from shouxin.limits.models import Node
 from shouxin.policy import load_book
 from shouxin.policy.products import ProductRule, find_product
+
+
+@dataclass(frozen=True, slots=True)
+class LineUse:
+    """A customer's limit and what is used of it, 分."""
+
+    used_fen: int
+    cap_fen: int | None
+
+
+def find_use(customer_id: int) -> LineUse | None:
+    """Use and cap of a customer's own limit as they stand; None for a customer without one."""
+    node = Node.objects.filter(customer_id=customer_id, kind=Node.Kind.CUSTOMER).first()
+    return LineUse(node.used_fen, node.cap_fen) if node is not None else None
 
 
 def deals_on(as_of: dt.date) -> QuerySet[Deal]:

@@ -10,6 +10,7 @@ from django.db.models import Q
 from shouxin.bank.models import Staff
 from shouxin.bank.scope import DataScope, Reach
 from shouxin.domain.credit_rules import GRADE_NAMES, days_overdue
+from shouxin.domain.findings import Finding
 from shouxin.domain.money import format_wan
 from shouxin.facilities import connections, public_lines, rules, servicing
 from shouxin.facilities import services as drawings
@@ -19,6 +20,7 @@ from shouxin.groups.models import CustomerGroup
 from shouxin.groups.selectors import find_group_of, list_members, memberships_on
 from shouxin.limits.models import Excess, Node
 from shouxin.monitoring.alerts import raise_alert
+from shouxin.monitoring.early_signals import raise_early_signals
 from shouxin.monitoring.models import Alert
 from shouxin.monitoring.reviews import plan_reviews
 from shouxin.parties.models import Customer
@@ -88,6 +90,12 @@ def _arrears(customer: Customer, as_of: dt.date) -> list[Alert]:
             raise_alert(
                 code="W05" if overdue.is_forced_advance else "W04", customer=customer, business_date=as_of, level=level,
                 key=f"W04:{overdue.pk}", message=f"{customer.party.name} 逾期 {days} 天，{owed}。",
+                inputs={
+                    "逾期天数": f"{days} 天", "应还日": str(overdue.since_date),
+                    "逾期本金": f"{format_wan(overdue.principal_fen)} 万元",
+                    "欠息": f"{format_wan(overdue.interest_fen)} 万元",
+                    "依据": f"{warn.value.citation}（{warn.value.article}）",
+                },
             )
         )  # fmt: skip
     return found
@@ -103,7 +111,14 @@ def watch_group(group: CustomerGroup, *, as_of: dt.date) -> list[Alert]:
         if finding.code in ("GROUP_AT_WARN_LINE", "GROUP_ABOVE_QUARTER_END_SHARE", "GROUP_ABOVE_CAPITAL_SHARE"):
             level = Alert.Level.RED if finding.is_refusal else Alert.Level.WARN
             found.append(
-                raise_alert(code="W01", group=group, business_date=as_of, level=level, message=finding.message)
+                raise_alert(
+                    code="W01",
+                    group=group,
+                    business_date=as_of,
+                    level=level,
+                    message=finding.message,
+                    inputs=_inputs_of(finding),
+                )
             )
     node = Node.objects.filter(group=group, excess_cause__isnull=False).first()
     if node is not None:
@@ -122,10 +137,22 @@ def watch_group(group: CustomerGroup, *, as_of: dt.date) -> list[Alert]:
     line = find_line(group.pk, as_of=as_of)
     guarantees = connections.group_guarantees(group, line_fen=line.amount_fen if line else None, as_of=as_of)
     found += [
-        raise_alert(code=finding.article, group=group, business_date=as_of, message=finding.message)
+        raise_alert(
+            code=finding.article,
+            group=group,
+            business_date=as_of,
+            message=finding.message,
+            inputs=_inputs_of(finding),
+        )
         for finding in guarantees.findings
     ]
     return found
+
+
+def _inputs_of(finding: Finding) -> dict[str, str]:
+    """The figures of a finding with its source, for the alert that it becomes."""
+    source = f"{finding.citation}（{finding.article}）" if finding.citation else finding.article
+    return {**finding.inputs, "依据": source}
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +175,10 @@ def end_of_day(*, as_of: dt.date) -> DayEnd:
     cancelled = public_lines.cancel_uncured(as_of=as_of)
     before = Alert.objects.count()
     with_credit = deals_on(as_of).values("customer_id").distinct()
-    for customer in Customer.objects.filter(pk__in=with_credit).select_related("party").order_by("pk"):
+    customers = Customer.objects.filter(pk__in=with_credit).select_related("party").order_by("pk")
+    for customer in customers:
         watch_customer(customer, as_of=as_of)
+    raise_early_signals(customers, as_of=as_of)
     for group in CustomerGroup.objects.filter(status="active").select_related("responsible").order_by("pk"):
         watch_group(group, as_of=as_of)
     for row in RelatedTransaction.objects.filter(must_report=True, reported_date__isnull=True, due_date__lt=as_of):
@@ -214,8 +243,9 @@ def record_transaction(
     for finding in connections.judge_transaction(given, as_of=given.traded_date):
         code = "W08" if finding.code == "PRICE_NOT_FAIR" else "W07"
         raise_alert(
-            code=code, customer=customer, business_date=business_date, key=f"{code}:{row.pk}", message=finding.message
-        )
+            code=code, customer=customer, business_date=business_date, key=f"{code}:{row.pk}", message=finding.message,
+            inputs=_inputs_of(finding),
+        )  # fmt: skip
     return row
 
 
@@ -226,4 +256,4 @@ def open_excesses(*, scope: DataScope, as_of: dt.date) -> list[Excess]:
         customers = visible_customers(scope)
         groups = memberships_on(as_of).filter(customer__in=customers).values("group")
         found = found.filter(Q(node__customer__in=customers) | Q(node__group__in=groups))
-    return list(found.select_related("node__customer", "node__group").order_by("-amount_fen"))
+    return list(found.select_related("node__customer__party", "node__group").order_by("-amount_fen"))

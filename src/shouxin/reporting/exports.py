@@ -13,10 +13,11 @@ from shouxin.bank.models import Staff
 from shouxin.bank.selectors import find_year_end_capital
 from shouxin.domain.identifiers import mask_phone
 from shouxin.domain.money import format_wan
+from shouxin.facilities.line_cases import is_financial
 from shouxin.facilities.selectors import find_line, totals_of_customers
 from shouxin.groups.models import CustomerGroup
 from shouxin.groups.selectors import list_members
-from shouxin.parties.models import Customer
+from shouxin.reporting.list_rows import ListRow
 
 HEAD = (
     "客户号", "名称", "统一社会信用代码", "阶段", "类别", "所属机构", "客户经理", "集团", "额度（万元）",
@@ -30,7 +31,7 @@ def neutral(text: str) -> str:
     return f"'{text}" if text.startswith(_DANGEROUS) else text
 
 
-def customer_csv(rows: Iterable[Customer], *, actor: Staff, masks_phones: bool, business_date: dt.date) -> bytes:
+def customer_csv(rows: Iterable[ListRow], *, actor: Staff, masks_phones: bool, business_date: dt.date) -> bytes:
     """The list as CSV with a byte order mark, so that Excel reads the Chinese."""
     stream = io.StringIO()
     writer = csv.writer(stream)
@@ -43,7 +44,7 @@ def customer_csv(rows: Iterable[Customer], *, actor: Staff, masks_phones: bool, 
     return stream.getvalue().encode("utf-8-sig")
 
 
-def customer_xlsx(rows: Iterable[Customer], *, actor: Staff, masks_phones: bool, business_date: dt.date) -> bytes:
+def customer_xlsx(rows: Iterable[ListRow], *, actor: Staff, masks_phones: bool, business_date: dt.date) -> bytes:
     """The list as an Excel sheet; every cell is a text, so nothing in it is run."""
     stream = io.BytesIO()
     count = 0
@@ -59,25 +60,24 @@ def customer_xlsx(rows: Iterable[Customer], *, actor: Staff, masks_phones: bool,
     return stream.getvalue()
 
 
-def _cells(rows: Iterable[Customer], *, masks_phones: bool) -> Iterator[list[str]]:
-    for customer in rows:
-        phone = getattr(customer, "phone", None) or ""
-        cap, used = getattr(customer, "cap_fen", None), getattr(customer, "used_fen", None)
+def _cells(rows: Iterable[ListRow], *, masks_phones: bool) -> Iterator[list[str]]:
+    for row in rows:
+        phone = row.phone or ""
         yield [
-            customer.number,
-            customer.party.name,
-            customer.party.uscc or "",
-            customer.get_stage_display(),
-            getattr(customer, "class_name", None) or "",
-            customer.unit.name,
-            getattr(customer, "owner_name", None) or "",
-            getattr(customer, "group_name", None) or "",
-            "" if cap is None else format_wan(cap),
-            "" if used is None else format_wan(used),
+            row.number,
+            row.name,
+            row.uscc or "",
+            row.stage_name,
+            row.class_name,
+            row.unit_name,
+            row.owner_name,
+            row.group_name or "",
+            "" if row.cap_fen is None else format_wan(row.cap_fen),
+            "" if row.used_fen is None else format_wan(row.used_fen),
             mask_phone(phone) if masks_phones and phone else phone,
-            customer.next_step,
-            str(customer.next_step_date or ""),
-            str(customer.last_contact_date or ""),
+            row.next_step,
+            str(row.next_step_date or ""),
+            str(row.last_contact_date or ""),
         ]
 
 
@@ -118,6 +118,7 @@ def table_csv(head: Iterable[str], rows: Iterable[Iterable[str]]) -> bytes:
 GROUP_HEAD = (
     "集团编号", "集团名称", "集团状态", "负责人", "牵头行", "统一额度（万元）", "集团用信（万元）",
     "占年末资本净额（%）",    "成员客户号", "成员名称", "统一社会信用代码", "认定依据", "成员用信（万元）",
+    "金融机构",
 )  # fmt: skip
 
 
@@ -138,7 +139,7 @@ def group_statistics(*, actor: Staff, as_of: dt.date, business_date: dt.date) ->
         ]  # fmt: skip
         rows += [
             [*head, m.customer.number, m.customer.party.name, m.customer.party.uscc or "", m.basis,
-             format_wan(totals[m.customer_id].control_use_fen)]
+             format_wan(totals[m.customer_id].control_use_fen), "是" if is_financial(m.customer.party) else "否"]
             for m in members
         ]  # fmt: skip
     audit.record(

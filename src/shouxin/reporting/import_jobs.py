@@ -22,7 +22,7 @@ from shouxin.bank.models import Staff
 from shouxin.bank.scope import scope_of
 from shouxin.intake.customer_rows import match_columns
 from shouxin.intake.evidence_files import EvidenceError, RowError
-from shouxin.intake.list_files import open_list
+from shouxin.intake.list_files import ListFile, open_list
 from shouxin.reporting.import_kinds import Context, Effect, Found, Importer, PartRows, Ready
 from shouxin.reporting.import_tables import KINDS, Kind
 from shouxin.reporting.models import CELL_BREAK, ImportEffect, ImportJob, ImportMapping, ImportRow
@@ -59,9 +59,10 @@ def stage_file(
     Raises:
         EvidenceError: the file is no list, or a needed column is not there; no job is kept.
     """
-    job = open_job(actor=actor, path=path, business_date=business_date, name=name, table=table, columns=columns)
+    source = open_list(path, name=name, sheet=table)
+    job = _keep_job(source, actor=actor, path=path, business_date=business_date, table=table, columns=columns)
     try:
-        return check_job(job=job, path=path)
+        return check_job(job=job, path=path, source=source)
     except EvidenceError:
         discard(job)
         raise
@@ -78,6 +79,13 @@ def open_job(
 ) -> ImportJob:
     """Look at a file and keep a job for it; its rows are read by ``check_job``. Raises EvidenceError for no list."""
     source = open_list(path, name=name, sheet=table)
+    return _keep_job(source, actor=actor, path=path, business_date=business_date, table=table, columns=columns)
+
+
+def _keep_job(
+    source: ListFile, *, actor: Staff | None, path: Path, business_date: dt.date, table: str,
+    columns: dict[str, str] | None,
+) -> ImportJob:  # fmt: skip
     places = places_of(source.titles, columns, table=table)
     return ImportJob.objects.create(
         table=table, file_name=source.name[:200], file_sha256=sha256_of(path), encoding=source.encoding,
@@ -87,9 +95,11 @@ def open_job(
 
 
 @transaction.atomic
-def check_job(*, job: ImportJob, path: Path, columns: dict[str, str] | None = None) -> ImportJob:
+def check_job(
+    *, job: ImportJob, path: Path, columns: dict[str, str] | None = None, source: ListFile | None = None
+) -> ImportJob:
     """Read every row of a job's file and check it; again after another mapping. Raises EvidenceError."""
-    source = open_list(path, name=job.file_name, sheet=job.table)
+    source = source or open_list(path, name=job.file_name, sheet=job.table)
     job = ImportJob.objects.select_for_update(of=("self",)).get(pk=job.pk)
     if job.state not in {ImportJob.State.STAGED, ImportJob.State.CHECKED}:
         raise ImportRefusedError(f"该导入{job.get_state_display()}，不能再检查。")

@@ -107,7 +107,9 @@ def api_key(context: click.Context, data: Path | None) -> None:
 @api_key.command("create")
 @click.argument("name")
 @click.option("--account", required=True, help="User name of the service account; its data scope applies.")
-@click.option("--scope", "scopes", multiple=True, default=("read",), help="read, book, reverse; may be given again.")
+@click.option(
+    "--scope", "scopes", multiple=True, default=("read",), help="read, book, reverse, cases; may be given again."
+)
 @click.option("--calls-per-minute", type=click.IntRange(1), default=6000, show_default=True)
 def create(name: str, account: str, scopes: tuple[str, ...], calls_per_minute: int) -> None:
     """Register a client system and print its key once."""

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from shouxin.domain.money import format_wan
 from shouxin.reporting.selectors import Capital, GroupRow
+from shouxin.web.templatetags.shouxin_format import translated
 
 
 def group_url(row: GroupRow) -> str:
@@ -49,10 +50,14 @@ def donut_chart(parts: Sequence[tuple[str, int]], total_label: str) -> dict[str,
     whole = sum(fen for _name, fen in parts)
     return {
         "items": [
-            {"label": name, "value": f"{Decimal(fen) / 1_000_000:f}", "text": f"{format_wan(fen)} 万元"}
+            {
+                "label": translated(name),
+                "value": f"{Decimal(fen) / 1_000_000:f}",
+                "text": f"{format_wan(fen)} {_('万元')}",
+            }
             for name, fen in parts
         ],
         "total_text": format_wan(whole).removesuffix(".00"),
         "total_label": total_label,
-        "table": {"head": ["", _("万元")], "rows": [[name, format_wan(fen)] for name, fen in parts]},
+        "table": {"head": ["", _("万元")], "rows": [[translated(name), format_wan(fen)] for name, fen in parts]},
     }

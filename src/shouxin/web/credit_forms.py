@@ -20,6 +20,7 @@ from shouxin.monitoring.models import Alert
 from shouxin.policy import load_book
 from shouxin.rulebook.models import Document
 from shouxin.web.forms import DayInput, StaffChoice, WanField
+from shouxin.web.templatetags.shouxin_format import translated
 
 LONG = {"rows": 3}
 
@@ -47,6 +48,7 @@ class GroupLineForm(PeriodForm):
 
 class CustomerLineForm(PeriodForm):
     amount = WanField(label=_("一般额度"))
+    is_revolving = forms.BooleanField(label=_("可循环使用（归还后可再支用）"), required=False)
     guarantee = forms.CharField(label=_("担保方式"), max_length=40, required=False)
     conditions = text_area(_("授信条件"), required=False)
 
@@ -59,6 +61,28 @@ class PublicLineForm(PeriodForm):
 class ExitForm(forms.Form):
     plan = text_area(_("压降退出计划"))
     until_date = day_field(_("退出期限"))
+
+
+class EditForm(forms.Form):
+    """What a draft has beside its contents."""
+
+    exception_reason = text_area(_("例外理由（有例外事项时必填）"), required=False)
+
+
+class EditGroupLineForm(GroupLineForm, EditForm):
+    pass
+
+
+class EditCustomerLineForm(CustomerLineForm, EditForm):
+    pass
+
+
+class EditPublicLineForm(PublicLineForm, EditForm):
+    pass
+
+
+class EditExitForm(ExitForm, EditForm):
+    pass
 
 
 class OpinionForm(forms.Form):
@@ -192,8 +216,13 @@ class RelatedPartyForm(forms.Form):
 
 
 class AlertForm(forms.Form):
-    code = forms.ChoiceField(label=_("信号"), choices=[(s.code, f"{s.code} {s.name}") for s in CATALOGUE.values()])
-    level = forms.ChoiceField(label=_("级别"), choices=Alert.Level.choices, initial=Alert.Level.WARN)
+    code = forms.ChoiceField(
+        label=_("信号"), choices=lambda: [(s.code, f"{s.code} {translated(s.name)}") for s in CATALOGUE.values()]
+    )
+    level = forms.ChoiceField(
+        label=_("级别"), initial=Alert.Level.WARN,
+        choices=lambda: [(value, translated(label)) for value, label in Alert.Level.choices],
+    )  # fmt: skip
     subject = forms.CharField(label=_("客户号或集团编号"), max_length=40)
     message = text_area(_("情况"))
 

@@ -30,6 +30,7 @@ from shouxin.parties.search_index import index_customers, index_customers_of_par
 from shouxin.parties.services import ContactInput, add_contact_point, classify, search_keys
 from shouxin.reporting.scenario import StoredBank, store
 from shouxin.rulebook.seed import create_register
+from shouxin.web import demo_relationship
 from shouxin.web.demo import people
 
 PROSPECTS = 160
@@ -45,6 +46,7 @@ def load_once() -> Iterator[str]:
     with transaction.atomic():
         load()
         furnish_credit()
+        demo_relationship.furnish()
 
 
 def document() -> dict[str, object]:
@@ -180,7 +182,7 @@ def _create_class_schemes() -> None:
 def _complete_companies(bank: StoredBank, staff: dict[str, Staff], day: dt.date) -> None:
     """Full names, credit codes, contact ways, classes and the right managers for the example's companies."""
     managers = {"CD": staff["zhoulp"], "CX": staff["liujg"], "YY": staff["suny"]}
-    best = CustomerClass.objects.get(scheme__is_main=True, code="A")
+    borrower = CustomerClass.objects.get(scheme__is_main=True, code="E")
     for place, (code, customer) in enumerate(sorted(bank.customers.items()), start=1):
         party = customer.party
         party.short_name = party.name
@@ -205,7 +207,7 @@ def _complete_companies(bank: StoredBank, staff: dict[str, Staff], day: dt.date)
             customer=customer,
             contact=ContactInput("address", f"示范市河滨路 {place * 18} 号", postcode="310000"),
         )
-        classify(actor=managers[customer.unit.code], customer=customer, customer_class=best, business_date=day)
+        classify(actor=managers[customer.unit.code], customer=customer, customer_class=borrower, business_date=day)
     for name, sex in people.SEXES.items():
         Party.objects.filter(source_id=name).update(sex=sex)
     Ownership.objects.get_or_create(
@@ -233,7 +235,7 @@ def _create_prospects(units: dict[str, OrgUnit], staff: dict[str, Staff], day: d
                 setattr(party, field, value)
             parties.append(party)
     Party.objects.bulk_create(parties)
-    customers, classes = [], list(CustomerClass.objects.filter(scheme__is_main=True))
+    customers, classes = [], list(CustomerClass.objects.filter(scheme__is_main=True).exclude(code="E"))
     for party in parties:
         manager = random.choice(managers)
         has_next = random.random() < 0.7

@@ -21,6 +21,7 @@ from shouxin.facilities.models import Deal, Facility
 from shouxin.parties.models import ContactPoint, Customer, CustomerClass, Party
 from shouxin.parties.services import ContactInput
 from shouxin.policy.products import resolve_product
+from shouxin.web.templatetags.shouxin_format import translated
 
 
 class DayInput(forms.DateInput):
@@ -179,7 +180,7 @@ class RowForm(forms.Form):
 class FacilityChoice(forms.ModelChoiceField[Facility]):
     def label_from_instance(self, obj: Any) -> str:
         facility: Facility = obj
-        product = resolve_product(facility.product).name
+        product = translated(resolve_product(facility.product).name)
         currency = "" if facility.currency == "CNY" else f" · {facility.currency}"
         return f"{facility.number} · {product} · {facility.branch.name}{currency}"
 
@@ -187,7 +188,8 @@ class FacilityChoice(forms.ModelChoiceField[Facility]):
 class CommitmentChoice(forms.ModelChoiceField[Deal]):
     def label_from_instance(self, obj: Any) -> str:
         deal: Deal = obj
-        return f"{deal.number} · {resolve_product(deal.product).name} · {Money(deal.amount_fen, deal.currency)}"
+        product = translated(resolve_product(deal.product).name)
+        return f"{deal.number} · {product} · {Money(deal.amount_fen, deal.currency)}"
 
 
 class DrawingForm(forms.Form):

@@ -16,6 +16,7 @@ class ApiClient(models.Model):
         READ = "read", "查询"
         BOOK = "book", "预占、放款、归还"
         REVERSE = "reverse", "冲销"
+        CASES = "cases", "授信案件与预警"
 
     name = models.CharField("系统名称", max_length=60, unique=True)
     account = models.ForeignKey(Staff, models.PROTECT, related_name="api_clients", verbose_name="服务账号")

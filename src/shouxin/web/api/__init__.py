@@ -10,6 +10,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
+from shouxin.web.api.alerts import router as alerts
+from shouxin.web.api.cases import router as cases
 from shouxin.web.api.common import AMOUNT_WORDS, Problem, body_of, message, outcome_unknown
 from shouxin.web.api.customers import router as customers
 from shouxin.web.api.holds import router as holds
@@ -26,6 +28,8 @@ api = NinjaAPI(
 api.add_router("/v1", holds)
 api.add_router("/v1", limits)
 api.add_router("/v1", customers)
+api.add_router("/v1", cases)
+api.add_router("/v1", alerts)
 
 
 @api.exception_handler(Problem)

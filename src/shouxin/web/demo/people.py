@@ -48,6 +48,7 @@ STAFF = (
     Person("maj", "马静", "CX-1", (ROLE.CUSTOMER_MANAGER,)),
     Person("hewei", "何伟", "CX", (ROLE.BRANCH_HEAD,)),
     Person("qianf", "钱芳", "CD", (ROLE.BRANCH_HEAD,)),
+    Person("taoy", "陶勇", "YY", (ROLE.BRANCH_HEAD,)),
     Person("wanghy", "王海燕", "HO-CREDIT", (ROLE.APPROVER,)),
     Person("zhaoq", "赵清", "HO-CREDIT", (ROLE.APPROVER,)),
     Person("yaoj", "姚静", "HO-CREDIT", (ROLE.OPERATIONS,)),
@@ -62,13 +63,14 @@ STAFF = (
 CLASS_SCHEMES = (
     (
         "prospect-four",
-        "准客户四类",
+        "准客户四类及授信客户",
         True,
         (
             ("A", "准客户", "需求明确，一个月内可成交", 7),
             ("B", "意向客户", "需求明确，但不急", 14),
             ("C", "优质潜在客户", "沟通良好，需求未明", 30),
             ("D", "一般潜在客户", "沟通一般，暂无需求", 90),
+            ("E", "授信客户", "已有授信，按季回访", 90),
         ),
     ),
     (

@@ -1,9 +1,10 @@
 """Small drawn parts that need a decision before they are HTML: ``{% load shouxin_components %}``."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from django import forms, template
 from django.forms.boundfield import BoundField
@@ -13,7 +14,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from shouxin.domain.findings import Finding
-from shouxin.web.templatetags.shouxin_format import NOTHING, Fen, icon, translated
+from shouxin.web.templatetags.shouxin_format import NOTHING, Fen, icon, translated, wan
 
 register = template.Library()
 
@@ -68,11 +69,17 @@ def _usage_percent(ratio: Decimal, level: UsageLevel) -> str:
     return f"{whole:,f}%"
 
 
-@register.inclusion_tag("components/usage_bar.html")
-def usage_bar(used: Fen, cap: Fen, label: str = "", warn_from: Decimal | None = None) -> dict[str, object]:
+@register.simple_tag
+def usage_bar(used: Fen, cap: Fen, label: str = "", warn_from: Decimal | None = None) -> SafeString:
     """``{% usage_bar used cap label="宏达集团" %}``, both amounts in 分."""
     usage = usage_of(used, cap, warn_from or WARN_FROM_RATIO)
-    return {"usage": usage, "used": used, "cap": cap, "label": label}
+    words = format_html('<span class="visually-hidden">{}</span>', usage.words) if usage.words else ""
+    return format_html(
+        '<span class="usage usage-{}"><progress max="1000" value="{}" aria-label="{}" title="{} / {} {}">{}</progress>'
+        '<span class="usage-figure">{}</span>{}</span>',
+        usage.level, usage.position, label or _("已用比例"), wan(used), wan(cap), _("万元"), usage.percent,
+        usage.percent, words,
+    )  # fmt: skip
 
 
 # --- badges -----------------------------------------------------------------------------------------------------
@@ -93,8 +100,54 @@ def badge(text: object, tone: str = "plain", icon_name: str = "") -> SafeString:
 @register.filter
 def in_language(finding: Finding) -> str:
     """What the finding says in the reader's language."""
-    is_english = (get_language() or "").startswith("en")
-    return finding.message_en if is_english and finding.message_en else finding.message
+    return finding.english if _is_english() else finding.message
+
+
+@register.filter
+def advice(finding: Finding) -> str:
+    """What to do about it in the reader's language: a rule's own words go through the catalogue of texts."""
+    if not _is_english():
+        return finding.advice
+    own = translated(finding.remedy)
+    return own if own != finding.remedy else finding.advice_en or own
+
+
+def _is_english() -> bool:
+    return (get_language() or "").startswith("en")
+
+
+@register.filter
+def label(text: str) -> str:
+    """The name of a figure in the reader's language; a day in brackets behind it stays."""
+    name, bracket, rest = text.partition("（")
+    return f"{translated(name)} ({rest.rstrip('）')})" if bracket and _is_english() else translated(text)
+
+
+@register.filter
+def figure(text: str) -> str:
+    """A figure with its unit in the reader's language."""
+    known = str(translated(text))
+    if _is_english():
+        for word in ("万元", "余", "即", "天", "个月"):
+            known = known.replace(word, _(word))
+    return known
+
+
+_IN_BRACKETS = re.compile(r"（([^（）]+)）")
+_PROOF_WORDS = (
+    "→ 控制", "可任命董事会多数成员", "按表决权协议行使多数表决权", "按协议控制其经营决策", "登记为实际控制人",
+)  # fmt: skip
+
+
+@register.filter
+def proof_text(sentence: str) -> str:
+    """A step of a proof in the reader's language: names and figures stay, kin terms and the verbs are translated."""
+    if not _is_english():
+        return sentence
+    text = _IN_BRACKETS.sub(lambda found: f" ({translated(found[1])})", sentence)
+    for word in _PROOF_WORDS:
+        text = text.replace(word, f" {translated(word)} ")
+    return " ".join(text.split())
 
 
 @register.filter
@@ -164,13 +217,3 @@ def is_checkbox(field: BoundField) -> bool:
 @register.filter
 def is_choice_list(field: BoundField) -> bool:
     return isinstance(field.field.widget, (forms.CheckboxSelectMultiple, forms.RadioSelect))
-
-
-@register.simple_tag
-def pool_days(due: dict[int, Any], customer_id: int) -> SafeString | str:
-    """Days until a prospect goes back to the pool: red when it is due, amber inside a week's warning."""
-    found = due.get(customer_id)
-    if found is None:
-        return "—"
-    tone = "text-red" if found.remaining_days < 0 else "text-amber" if found.remaining_days <= 7 else ""
-    return format_html('<span class="{}">{}</span>', tone, found.remaining_days)

@@ -1,7 +1,7 @@
-"""Credit cases: propose, my tasks, one case with its steps, its papers."""
+"""Credit cases: my tasks, one case with its steps, its papers. Proposing and changing one is in ``case_forms``."""
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
@@ -17,23 +17,15 @@ from shouxin.approvals.models import Act, Case
 from shouxin.approvals.selectors import cases_in_view, next_role, tasks_of
 from shouxin.approvals.services import CaseError, CaseRefusedError
 from shouxin.audit import services as audit
-from shouxin.domain.dates import add_months
+from shouxin.domain.authority import LEVEL_NAMES, LevelAnswer
 from shouxin.domain.findings import Finding
-from shouxin.domain.money import Money, MoneyError, format_wan
-from shouxin.facilities import line_cases
-from shouxin.facilities.evaluating import find_evaluation, find_rating
-from shouxin.facilities.models import Facility
-from shouxin.facilities.selectors import totals_of_customers
-from shouxin.groups.models import CustomerGroup
-from shouxin.groups.selectors import list_members
-from shouxin.limits.models import Node
-from shouxin.policy import load_book
-from shouxin.policy.products import find_product
+from shouxin.domain.money import format_wan
+from shouxin.facilities import case_contents, line_cases
 from shouxin.reporting import case_documents
 from shouxin.reporting.exports import table_xlsx
 from shouxin.web import credit_forms as forms
 from shouxin.web.access import Role, Visit, page
-from shouxin.web.templatetags.shouxin_format import moment
+from shouxin.web.templatetags.shouxin_format import moment, translated
 
 ROWS_PER_PAGE = 50
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -135,9 +127,14 @@ def show(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
 
 
 def _render(
-    request: HttpRequest, visit: Visit, case: Case, *, stops: list[Finding] | None = None, status: int = 200
-) -> HttpResponse:
+    request: HttpRequest, visit: Visit, case: Case, *, stops: list[Finding] | None = None, step: str = "",
+    status: int = 200,
+) -> HttpResponse:  # fmt: skip
+    """One case. After a step that was refused (``step``) its form shows again what was entered, and every reason once:
+    what stops the step stands above, the rest of the rules' findings beside the contents.
+    """
     day = visit.business_date
+    given = {step: request.POST} if step else {}
     acts = list(case.acts.select_related("actor", "on_behalf_of"))
     tasks = {task.role for task in tasks_of(visit.actor, as_of=day) if task.case.pk == case.pk}
     is_line = case.kind in line_cases.LINE_KINDS
@@ -147,15 +144,23 @@ def _render(
     blocking: list[Finding] = []
     if is_line and Act.Role.DECIDE in tasks:
         blocking = line_cases.approval_findings(actor=visit.actor, case=case, business_date=day)
+    if stops is not None:
+        blocking = stops
+    expected = _expected_level(judged, day)
+    shown = judged.findings if judged else case_documents.findings_of(case.findings)
     may_end = case.state in (Case.State.DRAFT, Case.State.REVIEW, Case.State.DECIDE) and is_line
     return render(
         request, "pages/case_detail.html",
         {
             "case": case,
             "rows": case_documents.plan_rows(case),
-            "findings": judged.findings if judged else case_documents.findings_of(case.findings),
+            "findings": [finding for finding in shown if finding not in blocking],
             "exceptions": judged.exceptions if judged else case.exceptions,
-            "blocking": stops if stops is not None else blocking,
+            "blocking": blocking,
+            "expected": expected,
+            "expected_level": LEVEL_NAMES[expected.level] if expected else "",
+            "given": given,
+            "may_amend": is_line and case_contents.may_amend(actor=visit.actor, case=case, as_of=day),
             "events": _events(acts, case),
             "is_line": is_line,
             "may_investigate": is_line and Act.Role.INVESTIGATE in tasks and case.round not in rounds,
@@ -168,11 +173,14 @@ def _render(
             "may_minute": is_line and case.is_open and case.state != Case.State.APPROVED
             and visit.actor.unit.is_head_office and visit.has(Role.RISK_OFFICER, Role.APPROVER, Role.OPERATIONS),
             "may_withdraw": may_end and (took_part or case.created_by_id == visit.actor.pk),
-            "investigation_form": forms.InvestigationForm(),
-            "submit_form": forms.SubmitForm(),
-            "opinion_form": forms.OpinionForm(),
-            "minutes_form": forms.MinutesForm(initial={"held_date": day, "meeting": "president"}),
-                        "visit": visit,
+            "investigation_form": forms.InvestigationForm(given.get("investigate")),
+            "submit_form": forms.SubmitForm(
+                given.get("submit"), initial={"exception_reason": case.exception_reason}
+            ),
+            "minutes_form": forms.MinutesForm(
+                given.get("minutes"), initial={"held_date": day, "meeting": "president"}
+            ),
+            "visit": visit,
             "crumbs": [{"url": reverse("case_list"), "label": _("授信案件")}],
             "actions": [
                 {"label": _("打印"), "url": reverse("case_print", args=[case.number]), "icon": "printer"},
@@ -182,6 +190,16 @@ def _render(
         },
         status=status,
     )  # fmt: skip
+
+
+def _expected_level(judged: line_cases.Judgement | None, day: dt.date) -> LevelAnswer | None:
+    """Where a draft would be decided if it were submitted today; None when no authority speaks about it."""
+    if judged is None:
+        return None
+    try:
+        return line_cases.level_of(judged, as_of=day)
+    except CaseError:
+        return None
 
 
 def _events(acts: list[Act], case: Case) -> list[dict[str, str]]:
@@ -197,25 +215,26 @@ def _events(acts: list[Act], case: Case) -> list[dict[str, str]]:
         opinion = f" · {act.opinion}" if act.opinion else ""
         tone = "red" if act.agrees is False or act.role in (Act.Role.RETURN, Act.Role.WITHDRAW) else ""
         events.append(
-            {"title": f"{act.get_role_display()}{result}{site}", "tone": tone,
+            {"title": f"{translated(act.get_role_display())}{result}{site}", "tone": tone,
              "line": f"{who} · {moment(act.acted_at)}{opinion}"}
         )  # fmt: skip
     waiting = next_role(case)
     if waiting:
         due = f"{_('期限')} {case.due_date}" if case.due_date else ""
-        events.append({"title": f"{_('等待')}{Act.Role(waiting).label}", "line": due, "state": "current"})
+        events.append({"title": f"{_('等待')}{translated(Act.Role(waiting).label)}", "line": due, "state": "current"})
     return events
 
 
-def _step(request: HttpRequest, visit: Visit, number: str, act: Callable[[Case], object]) -> HttpResponse:
-    """Do one step; a refusal shows the case again with every reason and what to do."""
+def _step(request: HttpRequest, visit: Visit, number: str, step: str, act: Callable[[Case], object]) -> HttpResponse:
+    """Do one step; a refusal shows the case again with every reason, what to do, and all that was entered."""
     case = _get(visit, number)
     try:
         act(case)
     except CaseRefusedError as error:
-        return _render(request, visit, case, stops=error.findings, status=422)
+        return _render(request, visit, _get(visit, number), stops=error.findings, step=step, status=422)
     except CaseError as error:
         messages.error(request, str(error))
+        return _render(request, visit, _get(visit, number), step=step, status=422)
     return redirect("case_detail", number=number)
 
 
@@ -226,7 +245,7 @@ def investigate(request: HttpRequest, visit: Visit, number: str) -> HttpResponse
     form.is_valid()
     data = form.cleaned_data
     return _step(
-        request, visit, number,
+        request, visit, number, "investigate",
         lambda case: approvals.investigate(
             actor=visit.actor, case=case, opinion=data.get("opinion", ""), is_on_site=data.get("is_on_site", False),
             business_date=visit.business_date,
@@ -238,7 +257,7 @@ def investigate(request: HttpRequest, visit: Visit, number: str) -> HttpResponse
 @page(Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD)
 def submit(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
     return _step(
-        request, visit, number,
+        request, visit, number, "submit",
         lambda case: line_cases.submit(
             actor=visit.actor, case=case, exception_reason=request.POST.get("exception_reason", ""),
             business_date=visit.business_date,
@@ -250,7 +269,7 @@ def submit(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
 @page()
 def review(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
     return _step(
-        request, visit, number,
+        request, visit, number, "review",
         lambda case: approvals.review(
             actor=visit.actor, case=case, agrees=request.POST.get("outcome") != "disagree",
             opinion=request.POST.get("opinion", ""), business_date=visit.business_date,
@@ -263,7 +282,7 @@ def review(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
 def decide(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
     refused = frozenset(int(pk) for pk in request.POST.getlist("refused") if pk.isascii() and pk.isdigit())
     return _step(
-        request, visit, number,
+        request, visit, number, "decide",
         lambda case: line_cases.decide(
             actor=visit.actor, case=case, is_approved=request.POST.get("outcome") == "approve",
             opinion=request.POST.get("opinion", ""), business_date=visit.business_date, refused_members=refused,
@@ -276,7 +295,7 @@ def decide(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
 @page()
 def operate(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
     return _step(
-        request, visit, number,
+        request, visit, number, "operate",
         lambda case: line_cases.operate(
             actor=visit.actor, case=case, opinion=request.POST.get("opinion", ""), business_date=visit.business_date
         ),
@@ -287,7 +306,7 @@ def operate(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
 @page()
 def send_back(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
     return _step(
-        request, visit, number,
+        request, visit, number, "return",
         lambda case: approvals.send_back(
             actor=visit.actor, case=case, opinion=request.POST.get("opinion", ""), business_date=visit.business_date
         ),
@@ -298,7 +317,7 @@ def send_back(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
 @page()
 def withdraw(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
     return _step(
-        request, visit, number,
+        request, visit, number, "withdraw",
         lambda case: approvals.withdraw(
             actor=visit.actor, case=case, reason=request.POST.get("reason", ""), business_date=visit.business_date
         ),
@@ -310,10 +329,8 @@ def withdraw(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
 def add_minutes(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
     form = forms.MinutesForm(request.POST, request.FILES)
     if not form.is_valid():
-        messages.error(
-            request, _("纪要未保存：") + "；".join(str(e) for errors in form.errors.values() for e in errors)
-        )
-        return redirect("case_detail", number=number)
+        messages.error(request, _("纪要未保存，请检查填写的内容。"))
+        return _render(request, visit, _get(visit, number), step="minutes", status=422)
     upload = request.FILES.get("file")
     data = {name: value for name, value in form.cleaned_data.items() if name != "file"}
 
@@ -324,7 +341,7 @@ def add_minutes(request: HttpRequest, visit: Visit, number: str) -> HttpResponse
         )  # fmt: skip
         approvals.attach_minutes(actor=visit.actor, case=case, minutes=minutes, business_date=visit.business_date)
 
-    return _step(request, visit, number, act)
+    return _step(request, visit, number, "minutes", act)
 
 
 @page()
@@ -358,116 +375,3 @@ def paper(_request: HttpRequest, visit: Visit, number: str, form: str) -> HttpRe
         "documents/approval_form.html", {"case": case, "form": case_documents.approval_form(case, as_of=visit.as_of)}
     )
     return attachment(case_documents.pdf_of(html), "application/pdf", f"{case.number}.pdf")
-
-
-# --- proposing ------------------------------------------------------------------------------------------------------
-
-
-def _year(day: dt.date) -> dict[str, dt.date]:
-    return {"valid_from": day, "valid_to": add_months(day, load_book().whole("line.term_months", day))}
-
-
-def _read_amounts(data: Mapping[str, str], prefix: str, keys: list[str], problems: list[str]) -> dict[str, int]:
-    found = {}
-    for key in keys:
-        text = data.get(f"{prefix}{key}", "").strip()
-        if text:
-            try:
-                found[key] = Money.from_wan(text).fen
-            except MoneyError as error:
-                problems.append(str(error))
-    return found
-
-
-@page(Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD)
-def propose_group(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
-    group = CustomerGroup.objects.select_related("lead_unit").filter(number=number).first()
-    members = list(list_members(group, as_of=visit.business_date)) if group else []
-    if group is None or not visit.customers.filter(pk__in=[m.customer_id for m in members]).exists():
-        raise Http404(_("没有这个集团，或不在您的数据范围内"))
-    ids = [m.customer_id for m in members]
-    used = Facility.objects.filter(customer__in=ids).order_by("product").values_list("product", flat=True).distinct()
-    products = [(code, find_product(code, as_of=visit.business_date).name) for code in used]
-    form = forms.GroupLineForm(request.POST or None, initial=_year(visit.business_date))
-    problems: list[str] = []
-    sub = _read_amounts(request.POST, "sub-", [str(pk) for pk in ids], problems)
-    by_product = {
-        pk: _read_amounts(request.POST, f"prod-{pk}-", [code for code, _name in products], problems) for pk in ids
-    }
-    if request.method == "POST" and form.is_valid() and not problems:
-        data = form.cleaned_data
-        try:
-            case = line_cases.propose_group_line(
-                actor=visit.actor, group=group, amount_fen=data["amount"].fen,
-                sub_limits_fen={int(pk): fen for pk, fen in sub.items()}, product_limits_fen=by_product,
-                valid_from=data["valid_from"], valid_to=data["valid_to"], conditions=data["conditions"],
-                guarantee=data["guarantee"], business_date=visit.business_date,
-            )  # fmt: skip
-            return redirect("case_detail", number=case.number)
-        except CaseError as error:
-            form.add_error(None, str(error))
-    for problem in problems:
-        form.add_error(None, problem)
-    totals = totals_of_customers(ids, as_of=visit.business_date)
-    nodes = {n.customer_id: n for n in Node.objects.filter(customer__in=ids, kind=Node.Kind.CUSTOMER)}
-    rows = [
-        {
-            "customer": m.customer, "use_fen": totals[m.customer_id].control_use_fen,
-            "cap_fen": nodes[m.customer_id].cap_fen if m.customer_id in nodes else None,
-            "value": request.POST.get(f"sub-{m.customer_id}", ""),
-            "products": [
-                (code, request.POST.get(f"prod-{m.customer_id}-{code}", "")) for code, _name in products
-            ],
-        }
-        for m in members
-    ]  # fmt: skip
-    return render(
-        request, "pages/line_group_form.html",
-        {
-            "group": group, "form": form, "rows": rows, "products": products, "visit": visit,
-            "rating": find_rating(group=group, as_of=visit.business_date),
-            "evaluation": find_evaluation(group=group, as_of=visit.business_date),
-            "crumbs": [{"url": reverse("group_detail", args=[group.number]), "label": group.name}],
-        },
-        status=422 if request.method == "POST" else 200,
-    )  # fmt: skip
-
-
-@page(Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD)
-def propose_customer(request: HttpRequest, visit: Visit, number: str, kind: str) -> HttpResponse:
-    customer = visit.customers.select_related("party", "unit").filter(number=number).first()
-    shapes: dict[str, tuple[Any, str]] = {
-        "general": (forms.CustomerLineForm, _("申报一般额度")), "public": (forms.PublicLineForm, _("申报公开额度")),
-        "exit": (forms.ExitForm, _("申报退出")),
-    }  # fmt: skip
-    if customer is None or kind not in shapes:
-        raise Http404(_("没有这个客户，或不在您的数据范围内"))
-    shape, title = shapes[kind]
-    form = shape(request.POST or None, initial=_year(visit.business_date))
-    if request.method == "POST" and form.is_valid():
-        data = form.cleaned_data
-        common: dict[str, Any] = {"actor": visit.actor, "customer": customer, "business_date": visit.business_date}
-        try:
-            if kind == "general":
-                case = line_cases.propose_customer_line(
-                    amount_fen=data["amount"].fen, valid_from=data["valid_from"], valid_to=data["valid_to"],
-                    guarantee=data["guarantee"], conditions=data["conditions"], **common,
-                )  # fmt: skip
-            elif kind == "public":
-                case = line_cases.propose_public_line(
-                    amount_fen=data["amount"].fen, valid_from=data["valid_from"], valid_to=data["valid_to"],
-                    is_renewal=data["is_renewal"], **common,
-                )  # fmt: skip
-            else:
-                case = line_cases.propose_exit(plan=data["plan"], until_date=data["until_date"], **common)
-            return redirect("case_detail", number=case.number)
-        except CaseError as error:
-            form.add_error(None, str(error))
-    return render(
-        request, "pages/line_form.html",
-        {
-            "form": form, "customer": customer, "title": title, "visit": visit,
-            "crumbs": [{"url": reverse("customer_credit", args=[number]), "label": customer.party.name}],
-        },
-        status=422 if request.method == "POST" else 200,
-    )  # fmt: skip

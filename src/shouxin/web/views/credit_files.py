@@ -1,5 +1,6 @@
 """授信档案 of a customer and of a group: statements, ratings, evaluations, lines, deals and what happens to them."""
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.views.decorators.http import require_POST
 
 from shouxin.domain.credit_rules import GRADE_NAMES
 from shouxin.domain.measurement import METHODS, shown
+from shouxin.domain.money import format_wan
 from shouxin.facilities import connections, evaluating, line_life, public_lines, servicing
 from shouxin.facilities.models import (
     CustomerLine,
@@ -23,20 +25,22 @@ from shouxin.facilities.models import (
     Precondition,
     PublicLine,
     RelatedTransaction,
+    Repayment,
 )
-from shouxin.facilities.selectors import deals_on, domain_deals, find_line
+from shouxin.facilities.selectors import deals_on, domain_deals, find_line, find_use
 from shouxin.facilities.services import NotAllowedError, add_precondition, meet_precondition
 from shouxin.groups.models import CustomerGroup
 from shouxin.groups.selectors import find_group_of, list_members
 from shouxin.limits.models import Node
 from shouxin.limits.services import LedgerError
-from shouxin.monitoring import watch
+from shouxin.monitoring import early_signals, watch
 from shouxin.monitoring.alerts import AlertError
 from shouxin.parties.models import Customer, Party
 from shouxin.policy.products import find_product
 from shouxin.reporting import case_documents
 from shouxin.web import credit_forms as forms
 from shouxin.web.access import Role, Visit, page
+from shouxin.web.templatetags.shouxin_format import translated
 
 KNOWN_ERRORS = (
     evaluating.EvaluationError, servicing.ServicingError, line_life.LineError, connections.ConnectionInputError,
@@ -105,6 +109,7 @@ def show_customer(request: HttpRequest, visit: Visit, number: str) -> HttpRespon
             "ratings": customer.ratings.select_related("rated_by")[:5],
             "evaluations": customer.evaluations.select_related("made_by")[:5],
             "lines": CustomerLine.objects.filter(customer=customer).select_related("case")[:10],
+            "cancelled": public_lines.latest_cancellation(customer.pk),
             "public_line_rows": PublicLine.objects.filter(customer=customer).select_related("case")[:10],
             "eligibility": public_lines.eligibility(customer, as_of=day),
             "transactions": RelatedTransaction.objects.filter(customer=customer).select_related("counterparty")[:10],
@@ -131,11 +136,11 @@ def show_customer(request: HttpRequest, visit: Visit, number: str) -> HttpRespon
     )  # fmt: skip
 
 
-def _act(request: HttpRequest, url: str, do: Callable[[], object], done: str) -> HttpResponse:
-    """One act of a credit file: what went wrong is said, nothing is half-done."""
+def _act(request: HttpRequest, url: str, do: Callable[[], object], done: str | Callable[[object], str]) -> HttpResponse:
+    """One act of a credit file: what went wrong is said, nothing is half-done; what was done is said by ``done``."""
     try:
-        do()
-        messages.success(request, done)
+        result = do()
+        messages.success(request, done if isinstance(done, str) else done(result))
     except KNOWN_ERRORS as error:
         messages.error(request, str(error))
     return redirect(url)
@@ -305,7 +310,35 @@ def service_deal(request: HttpRequest, visit: Visit, pk: int, act: str) -> HttpR
             actor=visit.actor, deal=deal, grade=data["grade"], reason=data["reason"], business_date=day
         ),
     }
-    return _act(request, url, acts[act], _("已登记。"))
+    return _act(request, url, acts[act], lambda result: _said_of(deal, result, day))
+
+
+def _said_of(deal: Deal, result: object, day: dt.date) -> str:
+    """What an act on a deal changed: its cover or balance, the exposure, the customer's use of its line, a stop."""
+    said = _("已登记。")
+    if isinstance(result, servicing.CoverOutcome):
+        change = result.change
+        said = _("%(kind)s由 %(before)s 变为 %(after)s 万元，敞口变化 %(change)s 万元。") % {
+            "kind": translated(change.get_kind_display()), "before": format_wan(change.before_fen),
+            "after": format_wan(change.after_fen), "change": format_wan(change.counted_change_fen),
+        }  # fmt: skip
+    elif isinstance(result, Repayment):
+        said = _("已还款 %(amount)s 万元，释放额度 %(freed)s 万元。") % {
+            "amount": format_wan(result.amount_fen), "freed": format_wan(result.counted_fen),
+        }  # fmt: skip
+    elif isinstance(result, Overdue):
+        grade = GRADE_NAMES[servicing.customer_grade(deal.customer_id, as_of=day)]
+        said = _("已登记逾期，客户五级分类为%(grade)s，有关机构已收到预警。") % {"grade": translated(grade)}
+    use = find_use(deal.customer_id)
+    if use is not None and use.cap_fen is not None:
+        said += " " + _("额度项下用信 %(used)s，额度 %(cap)s 万元。") % {
+            "used": format_wan(use.used_fen), "cap": format_wan(use.cap_fen),
+        }  # fmt: skip
+        if use.used_fen > use.cap_fen:
+            said += " " + _("超出 %(over)s 万元，支用已停止，请压降或补足担保。") % {
+                "over": format_wan(use.used_fen - use.cap_fen)
+            }
+    return said
 
 
 @require_POST
@@ -362,9 +395,15 @@ def check_event(request: HttpRequest, visit: Visit, number: str) -> HttpResponse
     findings = public_lines.judge_event(
         customer=customer, event=data["event"], amount_fen=data["amount"].fen, as_of=visit.business_date
     )
+    alert = early_signals.report_event(
+        actor=visit.actor, customer=customer, event=data["event"], amount_fen=data["amount"].fen,
+        business_date=visit.business_date,
+    )  # fmt: skip
     if findings:
         messages.warning(request, "；".join(f"{f.message}（{f.article} {f.citation}）" for f in findings))
-    else:
+    if alert is not None:
+        messages.info(request, _("已登记预警 %(code)s，并通报有关机构。") % {"code": f"{alert.code} {alert.name}"})
+    if not findings:
         messages.info(request, _("未达到调整或取消公开额度的条件。"))
     return redirect(url)
 

@@ -41,10 +41,11 @@ def show_list(request: HttpRequest, visit: Visit) -> HttpResponse:
         ("", _("全部")), ("group", _("集团")), ("customer", _("一般额度")), ("public", _("公开额度")),
         ("renew", _("可续授信")), ("excess", _("超限")),
     ]  # fmt: skip
+    quick = request.GET.get("quick", "")
     return render(
         request, "pages/line_list.html",
         {
-            "rows": _rows(request, visit), "chips": chips, "quick": request.GET.get("quick", ""),
+            "rows": [] if quick == "excess" else _rows(request, visit), "chips": chips, "quick": quick,
             "text": request.GET.get("q", ""), "as_of": visit.as_of, "visit": visit,
             "excesses": watch.open_excesses(scope=visit.scope, as_of=visit.as_of),
             "actions": [

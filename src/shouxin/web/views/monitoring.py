@@ -7,14 +7,22 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from shouxin.groups.models import CustomerGroup
+from shouxin.groups.selectors import list_members
 from shouxin.monitoring import alerts, reviews, watch
 from shouxin.monitoring.models import Alert, Review
+from shouxin.parties.models import Customer
 from shouxin.web import credit_forms as forms
 from shouxin.web.access import Role, Visit, page
+
+MAY_REPORT = (Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD, Role.RISK_OFFICER, Role.IDENTIFICATION_OFFICER)
 
 
 @page()
 def show_alerts(request: HttpRequest, visit: Visit) -> HttpResponse:
+    return _alert_list(request, visit, forms.AlertForm())
+
+
+def _alert_list(request: HttpRequest, visit: Visit, form: forms.AlertForm, status: int = 200) -> HttpResponse:
     rows = alerts.alerts_in_view(visit.scope, as_of=visit.as_of).distinct()
     state = request.GET.get("state", "open")
     if state in Alert.State.values:
@@ -22,15 +30,16 @@ def show_alerts(request: HttpRequest, visit: Visit) -> HttpResponse:
     risk = request.GET.get("risk", "")
     if risk:
         rows = rows.filter(risk_type=risk)
-    may_report = visit.has(Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD, Role.RISK_OFFICER, Role.IDENTIFICATION_OFFICER)
     return render(
         request, "pages/alert_list.html",
         {
             "alerts": rows[:200], "state": state, "states": [*Alert.State.choices, ("all", _("全部"))], "risk": risk,
-            "risks": Alert._meta.get_field("risk_type").choices, "form": forms.AlertForm() if may_report else None,
+            "risks": Alert._meta.get_field("risk_type").choices,
+            "form": form if visit.has(*MAY_REPORT) else None,
             "may_run": visit.has(Role.RISK_OFFICER, Role.OPERATIONS), "as_of": visit.as_of,
             "actions": [{"label": _("打印"), "print": True, "icon": "printer"}],
         },
+        status=status,
     )  # fmt: skip
 
 
@@ -48,9 +57,9 @@ def show_alert(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
                     actor=visit.actor, alert=alert, action=request.POST.get("action", ""),
                     business_date=visit.business_date,
                 )  # fmt: skip
+            return redirect("alert_detail", pk=pk)
         except alerts.AlertError as error:
             messages.error(request, str(error))
-        return redirect("alert_detail", pk=pk)
     is_risk = visit.has(Role.RISK_OFFICER)
     return render(
         request, "pages/alert_detail.html",
@@ -58,32 +67,43 @@ def show_alert(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
             "alert": alert, "notices": alert.notices.select_related("unit", "read_by"),
             "may_act": alert.state != Alert.State.CLOSED and (alert.owner_id == visit.actor.pk or is_risk),
             "may_close": alert.state == Alert.State.ACTED and is_risk and alert.acted_by_id != visit.actor.pk,
+            "given": request.POST.get("action", ""),
         },
+        status=422 if request.method == "POST" else 200,
     )  # fmt: skip
 
 
 @require_POST
-@page(Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD, Role.RISK_OFFICER, Role.IDENTIFICATION_OFFICER)
+@page(*MAY_REPORT)
 def report_alert(request: HttpRequest, visit: Visit) -> HttpResponse:
+    """Report a signal; what cannot be taken comes back with its faults and all that was entered."""
     form = forms.AlertForm(request.POST)
-    if not form.is_valid():
-        messages.error(request, _("未保存，请检查填写的内容。"))
-        return redirect("alert_list")
-    data = form.cleaned_data
-    customer = visit.customers.filter(number=data["subject"].strip()).first()
-    group = CustomerGroup.objects.filter(number=data["subject"].strip()).first()
-    if customer is None and group is None:
-        messages.error(request, _("没有这个客户号或集团编号，或不在您的数据范围内。"))
-        return redirect("alert_list")
-    try:
-        alert = alerts.report(
-            actor=visit.actor, code=data["code"], message=data["message"], level=data["level"], customer=customer,
-            group=group, business_date=visit.business_date,
-        )  # fmt: skip
-        return redirect("alert_detail", pk=alert.pk)
-    except alerts.AlertError as error:
-        messages.error(request, str(error))
-    return redirect("alert_list")
+    if form.is_valid():
+        data = form.cleaned_data
+        customer, group = _subject(data["subject"].strip(), visit)
+        if customer is None and group is None:
+            form.add_error("subject", _("没有这个客户号或集团编号，或不在您的数据范围内。"))
+        else:
+            try:
+                alert = alerts.report(
+                    actor=visit.actor, code=data["code"], message=data["message"], level=data["level"],
+                    customer=customer, group=group, business_date=visit.business_date,
+                )  # fmt: skip
+                return redirect("alert_detail", pk=alert.pk)
+            except alerts.AlertError as error:
+                form.add_error(None, str(error))
+    return _alert_list(request, visit, form, status=422)
+
+
+def _subject(number: str, visit: Visit) -> tuple[Customer | None, CustomerGroup | None]:
+    """A customer in view, or a group with a member in view, by number."""
+    customer = visit.customers.filter(number=number).first()
+    group = CustomerGroup.objects.filter(number=number).first()
+    if group is not None:
+        members = list_members(group, as_of=visit.business_date).values("customer_id")
+        if not visit.customers.filter(pk__in=members).exists():
+            group = None
+    return customer, group
 
 
 @require_POST
@@ -128,14 +148,16 @@ def show_review(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
                     actor=visit.actor, review=review, opinion=request.POST.get("opinion", ""),
                     continues=request.POST.get("outcome") == "continue", business_date=visit.business_date,
                 )  # fmt: skip
+            return redirect("review_detail", pk=pk)
         except reviews.ReviewError as error:
             messages.error(request, str(error))
-        return redirect("review_detail", pk=pk)
+    given = request.POST if request.method == "POST" else None
     return render(
         request, "pages/review_detail.html",
         {
-            "review": review, "form": forms.ReviewForm(), "opinion_form": forms.OpinionForm(),
+            "review": review, "form": forms.ReviewForm(given), "opinion_form": forms.OpinionForm(given),
             "may_report": review.state == Review.State.DUE and visit.has(Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD),
             "may_opine": review.state == Review.State.REPORTED and visit.has(Role.RISK_OFFICER),
         },
+        status=422 if given else 200,
     )  # fmt: skip

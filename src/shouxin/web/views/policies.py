@@ -16,7 +16,7 @@ from shouxin.domain.money import Money, MoneyError
 from shouxin.facilities import rules
 from shouxin.policy import load_book
 from shouxin.rulebook import selectors, services
-from shouxin.rulebook.models import Document, Question, Version
+from shouxin.rulebook.models import Document, LimitValue, Question, Version
 from shouxin.web import credit_forms as forms
 from shouxin.web.access import Role, Visit, page
 
@@ -54,13 +54,20 @@ def show_list(request: HttpRequest, visit: Visit) -> HttpResponse:
     )  # fmt: skip
 
 
+def _named(value: LimitValue) -> tuple[LimitValue, str, str]:
+    """A limit that a document sets, with the parameter's title and unit."""
+    parameter = load_book().parameter(value.parameter)
+    return value, parameter.title, "%" if parameter.unit == "percent" else {"wan": "万元"}.get(parameter.unit, "")
+
+
 @page()
 def show_version(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
     version = get_object_or_404(Version.objects.select_related("document", "entered_by", "published_by"), pk=pk)
     return render(
         request, "pages/policy_version.html",
         {
-            "version": version, "clauses": version.clauses.all(), "values": version.limit_values.all(),
+            "version": version, "clauses": version.clauses.all(),
+            "values": [_named(value) for value in version.limit_values.all()],
             "progress": selectors.study_progress(version),
             "receipt": version.receipts.filter(staff=visit.actor).first(),
             "questions": version.questions.select_related("unit", "asked_by", "replied_by"),

@@ -5,17 +5,12 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from shouxin.approvals.models import Case
-from shouxin.approvals.selectors import cases_in_view
 from shouxin.audit.models import Entry
 from shouxin.domain.money import format_wan
-from shouxin.facilities import line_life
 from shouxin.facilities.models import Drawing
 from shouxin.groups.selectors import list_open_merge_tasks
-from shouxin.monitoring import watch
-from shouxin.monitoring.alerts import alerts_in_view
-from shouxin.monitoring.models import Alert
 from shouxin.reporting import selectors
+from shouxin.reporting.dashboard import credit_counts
 from shouxin.web.access import Role, Visit, page
 from shouxin.web.charts import group_share_chart
 from shouxin.web.templatetags.shouxin_format import moment
@@ -64,21 +59,18 @@ def show(request: HttpRequest, visit: Visit) -> HttpResponse:
 
 
 def _credit_counts(visit: Visit) -> dict[str, object]:
-    """What of credit needs somebody: lines to renew, excesses, exceptions on the way, alerts."""
-    lines = line_life.list_lines(scope=visit.scope, as_of=visit.as_of)
-    excesses = len(watch.open_excesses(scope=visit.scope, as_of=visit.as_of))
-    open_alerts = alerts_in_view(visit.scope, as_of=visit.as_of).filter(state=Alert.State.OPEN).distinct()
-    red = open_alerts.filter(level=Alert.Level.RED).count()
-    cases = cases_in_view(visit.actor, as_of=visit.business_date).filter(state__in=Case.OPEN_STATES)
+    counts = credit_counts(
+        actor=visit.actor, scope=visit.scope, as_of=visit.as_of, business_date=visit.business_date
+    )  # fmt: skip
     return {
-        "renewable": sum(line.is_renewable for line in lines),
-        "excesses": excesses,
-        "excess_tone": "red" if excesses else "",
-        "excess_hint": _("支用已停止") if excesses else _("没有超限"),
-        "exceptions": cases.exclude(exceptions=[]).count(),
-        "alerts": open_alerts.count(),
-        "alert_tone": "red" if red else "",
-        "alert_hint": _("其中红色 %(n)s 条") % {"n": red},
+        "renewable": counts.renewable,
+        "excesses": counts.excesses,
+        "excess_tone": "red" if counts.excesses else "",
+        "excess_hint": _("支用已停止") if counts.excesses else _("没有超限"),
+        "exceptions": counts.exceptions,
+        "alerts": counts.alerts,
+        "alert_tone": "red" if counts.red_alerts else "",
+        "alert_hint": _("其中红色 %(n)s 条") % {"n": counts.red_alerts},
     }
 
 

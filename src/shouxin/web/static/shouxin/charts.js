@@ -25,23 +25,27 @@ const escapeText = (text) => echarts.format.encodeHTML(String(text ?? ''));
 const barRows = (items) => items.map((item) => ({
   value: Number(item.ratio),
   itemStyle: { color: LEVEL_COLOUR[item.level] ?? LEVEL_COLOUR.ok, borderRadius: [0, 3, 3, 0] },
-  label: { formatter: item.text, color: item.level === 'over' ? '#b42323' : INK, backgroundColor: 'rgba(255,255,255,.86)', padding: [1, 3] },
   name: item.label, text: item.text, url: item.url,
 }));
 
+// The figures stand in a column of their own at the right: beside a bar they would be written over the limit's line.
 const horizontalBars = (data, rest) => ({
-  grid: { left: 6, right: 14 + 7 * Math.max(...data.items.map((item) => item.text.length)), top: rest.top ?? 8, bottom: 4, containLabel: true },
+  grid: { left: 6, right: 10, top: rest.top ?? 8, bottom: 4, containLabel: true },
   tooltip: tooltipOf((at) => `${escapeText(at.data.name)}<br><b>${escapeText(at.data.text)}</b>`),
   xAxis: {
     type: 'value', max: rest.max, splitNumber: isNarrow() ? 3 : 5, splitLine: { lineStyle: { color: LINE } }, axisLabel: { ...axisText, formatter: '{value}%', showMaxLabel: false, hideOverlap: true }, axisTick: { show: false },
   },
-  yAxis: {
+  yAxis: [{
     type: 'category', inverse: true, data: data.items.map((item) => item.label), axisTick: { show: false },
     axisLine: { lineStyle: { color: '#8795ab' } },
     axisLabel: { ...axisText, color: INK, width: isNarrow() ? 92 : 168, overflow: 'truncate' },
-  },
+  }, {
+    type: 'category', inverse: true, position: 'right', data: data.items.map((item) => item.text),
+    axisTick: { show: false }, axisLine: { show: false }, splitLine: { show: false },
+    axisLabel: { ...axisText, interval: 0, color: (text, at) => (data.items[at]?.level === 'over' ? '#b42323' : INK) },
+  }],
   series: [{
-    type: 'bar', data: barRows(data.items), barMaxWidth: 13, label: { show: true, position: 'right', fontSize: 12 },
+    type: 'bar', data: barRows(data.items), barMaxWidth: 13,
     cursor: data.items.some((item) => item.url) ? 'pointer' : 'default', markLine: rest.markLine,
   }],
 });

@@ -29,7 +29,7 @@ ALTER TABLE parties_customerclass DROP CONSTRAINT class_with_its_scheme;
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('parties', '0003_list_columns'),
+        ('parties', '0005_profile_and_segments'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

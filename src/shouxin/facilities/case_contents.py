@@ -1,0 +1,95 @@
+"""What a line case asks for: the contents by kind of case, as proposed and as changed while the case is a draft.
+
+A case's contents are what its approvers read and what its digest freezes, so they hold plain texts and 分 only. They
+are built here once for the proposal and for its change, by whatever way they came in: page, API or command.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+
+from shouxin.approvals import services as approvals
+from shouxin.approvals.models import Act, Case
+from shouxin.approvals.services import CaseError
+from shouxin.bank.models import RoleAssignment, Staff
+from shouxin.bank.scope import roles_of
+
+_Role = RoleAssignment.Role
+MAY_INITIATE = frozenset({_Role.CUSTOMER_MANAGER, _Role.BRANCH_HEAD})
+
+
+def group_line(
+    *, amount_fen: int, sub_limits_fen: Mapping[int, int], valid_from: dt.date, valid_to: dt.date,
+    product_limits_fen: Mapping[int, Mapping[str, int]] | None = None, conditions: str = "", guarantee: str = "",
+) -> dict[str, Any]:  # fmt: skip
+    """A group's line by member and, within a member, by product; all 分."""
+    return {
+        "amount_fen": amount_fen,
+        "sub_limits": {str(member): amount for member, amount in sorted(sub_limits_fen.items())},
+        "product_limits": {str(m): dict(row) for m, row in sorted((product_limits_fen or {}).items()) if row},
+        "valid_from": valid_from.isoformat(),
+        "valid_to": valid_to.isoformat(),
+        "conditions": conditions,
+        "guarantee": guarantee,
+    }
+
+
+def general_line(
+    *, amount_fen: int, valid_from: dt.date, valid_to: dt.date, product_limits_fen: Mapping[str, int] | None = None,
+    guarantee: str = "", conditions: str = "", is_revolving: bool = True,
+) -> dict[str, Any]:  # fmt: skip
+    """A customer's general line and its sub-limits by product (次级额度); all 分."""
+    return {
+        "amount_fen": amount_fen,
+        "product_limits": dict(product_limits_fen or {}),
+        "valid_from": valid_from.isoformat(),
+        "valid_to": valid_to.isoformat(),
+        "guarantee": guarantee,
+        "conditions": conditions,
+        "is_revolving": is_revolving,
+    }
+
+
+def public_line(*, amount_fen: int, valid_from: dt.date, valid_to: dt.date, is_renewal: bool = False) -> dict[str, Any]:
+    """The part of a general line that is promised by certificate; 分."""
+    return {
+        "amount_fen": amount_fen,
+        "valid_from": valid_from.isoformat(),
+        "valid_to": valid_to.isoformat(),
+        "is_renewal": is_renewal,
+    }
+
+
+def customer_exit(*, plan: str, until_date: dt.date) -> dict[str, Any]:
+    """How and until when a customer is left."""
+    return {"plan": plan, "until_date": until_date.isoformat()}
+
+
+def may_amend(*, actor: Staff, case: Case, as_of: dt.date) -> bool:
+    """Whether this person may change the case's contents now: a draft, and one's own or investigated by oneself."""
+    if case.state != Case.State.DRAFT or not roles_of(actor, as_of=as_of) & MAY_INITIATE:
+        return False
+    return actor.pk == case.created_by_id or case.acts.filter(role=Act.Role.INVESTIGATE, actor=actor).exists()
+
+
+@transaction.atomic
+def amend(
+    *, actor: Staff, case: Case, payload: Mapping[str, Any], exception_reason: str | None, business_date: dt.date
+) -> Case:
+    """Change a draft's or a returned case's contents, or only the reason for its exceptions.
+
+    Contents that the investigators of this round have signed are no longer what they signed: a new round begins and
+    both sign again. Raises CaseError for another person or a case that is frozen.
+    """
+    if case.kind not in _KINDS:
+        raise CaseError("用信申请不在此修改，请撤销后重新申请。")
+    if case.state == Case.State.DRAFT and not may_amend(actor=actor, case=case, as_of=business_date):
+        raise CaseError("案件内容由发起人或调查人修改。")
+    return approvals.amend(
+        actor=actor, case=case, payload=payload, exception_reason=exception_reason, business_date=business_date
+    )
+
+
+_KINDS = frozenset({Case.Kind.GROUP_LINE, Case.Kind.GENERAL_LINE, Case.Kind.PUBLIC_LINE, Case.Kind.LINE_CHANGE})

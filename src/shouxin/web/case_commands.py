@@ -1,0 +1,282 @@
+"""``shouxin cases``, ``alerts``, ``dashboard`` and ``day-end``: the credit side without a browser.
+
+Every command acts as one person (``--as``), in that person's view and with that person's roles, by the same functions
+as pages and API. Exit 0 done, 2 refused or bad input with every finding and nothing written, 1 our own fault.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from shouxin.pg.session import database
+
+if TYPE_CHECKING:
+    from shouxin.approvals.models import Case
+    from shouxin.bank.models import Staff
+
+_data = click.option(
+    "--data", type=click.Path(path_type=Path, file_okay=False), help="Where the private database lives."
+)
+_who = click.option("--as", "username", required=True, help="User name of the person who acts.")
+_json = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+
+
+def _begin(context: click.Context, data: Path | None) -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shouxin.settings")
+    os.environ.setdefault("SHOUXIN_ENVIRONMENT", "demo")
+    context.with_resource(database(data))
+    import django
+
+    django.setup()
+
+
+def _person(username: str) -> "Staff":
+    from shouxin.bank.models import Staff
+
+    found = Staff.objects.select_related("unit").filter(username=username, is_active=True).first()
+    if found is None:
+        raise click.UsageError(f"没有在岗员工 {username}")
+    return found
+
+
+def _refuse(findings: list[Mapping[str, Any]], *, as_json: bool) -> NoReturn:
+    if as_json:
+        click.echo(json.dumps({"findings": findings}, ensure_ascii=False, indent=1))
+    for finding in findings:
+        click.echo(f"{finding['code']}  {finding['message']}  {finding['article']}", err=True)
+    click.echo("未办理，没有写入任何内容。", err=True)
+    sys.exit(2)
+
+
+def _show(document: Mapping[str, Any], lines: list[str], *, as_json: bool) -> None:
+    click.echo(json.dumps(document, ensure_ascii=False, indent=1, default=str) if as_json else "\n".join(lines))
+
+
+# --- cases ----------------------------------------------------------------------------------------------------------
+
+
+@click.group()
+@_data
+@click.pass_context
+def cases(context: click.Context, data: Path | None) -> None:
+    """List, show, open, change and step credit cases."""
+    _begin(context, data)
+
+
+@cases.command("list")
+@_who
+@click.option("--state", default="", help="draft, review, decide, approved, done, refused or withdrawn.")
+@_json
+def list_cases(username: str, state: str, as_json: bool) -> None:
+    """Cases in a person's view, the newest first, 200 at most."""
+    from shouxin.approvals.selectors import cases_in_view
+    from shouxin.bank.selectors import get_business_date
+    from shouxin.web.api.exchange import KINDS, row_of
+
+    found = cases_in_view(_person(username), as_of=get_business_date()).filter(kind__in=KINDS.values())
+    if state:
+        found = found.filter(state=state)
+    rows = [row_of(case) for case in found.order_by("-pk")[:200]]
+    lines = [f"{r['number']}\t{r['kind']}\t{r['subject']}\t{r['amount'] or '-'}\t{r['state']}" for r in rows]
+    _show({"cases": rows}, lines or ["没有案件"], as_json=as_json)
+
+
+@cases.command()
+@click.argument("number")
+@_who
+@_json
+def show(number: str, username: str, as_json: bool) -> None:
+    """One case with its contents, findings and steps."""
+    _written(username, as_json, lambda actor: _found(actor, number))
+
+
+@cases.command("open")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@_who
+@_json
+def open_case(file: Path, username: str, as_json: bool) -> None:
+    """Open a case from a JSON file: kind, subject and contents, as the API takes them."""
+    from shouxin.bank.selectors import get_business_date
+    from shouxin.web.api.exchange import CaseIn, opened
+
+    data = _read(file, CaseIn)
+    _written(username, as_json, lambda actor: opened(actor, data, get_business_date()))
+
+
+@cases.command()
+@click.argument("number")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@_who
+@_json
+def amend(number: str, file: Path, username: str, as_json: bool) -> None:
+    """Put new contents from a JSON file into a draft or returned case."""
+    from shouxin.bank.selectors import get_business_date
+    from shouxin.web.api.exchange import AmendIn, amended
+
+    data = _read(file, AmendIn)
+    _written(username, as_json, lambda actor: amended(actor, _found(actor, number), data, get_business_date()))
+
+
+@cases.command()
+@click.argument("number")
+@click.argument(
+    "what",
+    type=click.Choice(
+        ["investigate", "submit", "agree", "disagree", "approve", "refuse", "operate", "return", "withdraw"]
+    ),
+)
+@_who
+@click.option("--opinion", default="", help="What the person says; for submit, the reason for exceptions.")
+@click.option("--on-site", is_flag=True, help="For investigate: the person was there.")
+@click.option("--digest", default="", help="For approve and refuse: the digest of the contents that were read.")
+@_json
+def step(number: str, what: str, username: str, opinion: str, on_site: bool, digest: str, as_json: bool) -> None:
+    """Take one step of a case as one person."""
+    from shouxin.approvals import services as approvals
+    from shouxin.bank.selectors import get_business_date
+    from shouxin.facilities import line_cases
+
+    def act(actor: "Staff") -> "Case":
+        case = _found(actor, number)
+        given: dict[str, Any] = {"actor": actor, "case": case, "business_date": get_business_date()}
+        said = {**given, "opinion": opinion}
+        steps: Mapping[str, Callable[[], object]] = {
+            "investigate": lambda: approvals.investigate(**said, is_on_site=on_site),
+            "submit": lambda: line_cases.submit(**given, exception_reason=opinion),
+            "agree": lambda: approvals.review(**said, agrees=True),
+            "disagree": lambda: approvals.review(**said, agrees=False),
+            "approve": lambda: line_cases.decide(**said, is_approved=True, digest=_digest(digest)),
+            "refuse": lambda: line_cases.decide(**said, is_approved=False, digest=_digest(digest)),
+            "operate": lambda: line_cases.operate(**said),
+            "return": lambda: approvals.send_back(**said),
+            "withdraw": lambda: approvals.withdraw(**given, reason=opinion),
+        }
+        steps[what]()
+        return case
+
+    _written(username, as_json, act)
+
+
+def _digest(text: str) -> str:
+    if not text:
+        raise click.UsageError("审批须给出 --digest（shouxin cases show 显示的冻结摘要）。")
+    return text
+
+
+def _found(actor: "Staff", number: str) -> "Case":
+    from shouxin.approvals.selectors import cases_in_view
+    from shouxin.bank.selectors import get_business_date
+    from shouxin.web.api.exchange import KINDS
+
+    seen = cases_in_view(actor, as_of=get_business_date()).filter(kind__in=KINDS.values())
+    case: Case | None = seen.filter(number=number).first()
+    if case is None:
+        raise click.UsageError(f"没有案件 {number}，或不在数据范围内。")
+    return case
+
+
+def _read(file: Path, shape: Any) -> Any:
+    """A JSON file as the shape the API takes. Raises click.UsageError naming each field that cannot be used."""
+    from pydantic import ValidationError
+
+    try:
+        return shape(**json.loads(file.read_text(encoding="utf-8-sig")))
+    except (json.JSONDecodeError, UnicodeDecodeError, TypeError) as error:
+        raise click.UsageError(f"{file}：不是可读的 JSON 对象（{error}）。没有写入任何内容。") from error
+    except ValidationError as error:
+        wrong = "\n".join(f"  {'.'.join(map(str, e['loc']))}：{e['msg']}" for e in error.errors())
+        raise click.UsageError(f"{file} 有误，没有写入任何内容：\n{wrong}") from error
+
+
+def _written(username: str, as_json: bool, act: Callable[["Staff"], "Case"]) -> None:
+    from django.db import transaction
+
+    from shouxin.approvals.services import CaseError
+    from shouxin.bank.selectors import get_business_date
+    from shouxin.web.api.common import Problem
+    from shouxin.web.api.exchange import case_of, refused_by
+
+    actor = _person(username)
+    try:
+        with transaction.atomic():
+            number = act(actor).number
+    except CaseError as error:
+        _refuse(refused_by(error)[1]["findings"], as_json=as_json)
+    except Problem as problem:
+        _refuse(problem.findings, as_json=as_json)
+    document = case_of(_found(actor, number), get_business_date())
+    lines = [
+        f"{document['number']}  {document['kind']}  {document['subject']}  {document['amount'] or '-'} 元  "
+        f"{document['state']}",
+        *(f"摘要 {document['digest']}" for _ in [0] if document["digest"]),
+        *(f"{f['severity']}  {f['code']}  {f['message']}  {f['article']}" for f in document["findings"]),
+    ]
+    _show(document, lines, as_json=as_json)
+
+
+# --- dashboard, alerts, the end of a day ----------------------------------------------------------------------------
+
+
+@click.command()
+@_who
+@_data
+@_json
+@click.pass_context
+def dashboard(context: click.Context, username: str, data: Path | None, as_json: bool) -> None:
+    """Where the lines stand, in a person's view: sums, groups by share of capital, what needs somebody."""
+    _begin(context, data)
+    from shouxin.web.api.exchange import dashboard_of
+
+    shown = dashboard_of(_person(username))
+    lines = [f"{name}\t{value}" for name, value in shown.items() if name != "groups"]
+    lines += [f"{g['name']}\t{g['used']}\t{g['share_percent'] or '-'}%\t{g['level']}" for g in shown["groups"]]
+    _show(shown, lines, as_json=as_json)
+
+
+@click.command()
+@_who
+@click.option("--state", type=click.Choice(["open", "acted", "closed"]), default="open", show_default=True)
+@_data
+@_json
+@click.pass_context
+def alerts(context: click.Context, username: str, state: str, data: Path | None, as_json: bool) -> None:
+    """Alerts in a person's view, the newest first, 200 at most."""
+    _begin(context, data)
+    from shouxin.web.api.exchange import alert_of, alerts_seen_by
+
+    rows = [alert_of(alert) for alert in alerts_seen_by(_person(username)).filter(state=state).order_by("-pk")[:200]]
+    lines = [f"{r['code']}\t{r['level']}\t{r['message']}\t{r['owner']}\t{r['due_date']}" for r in rows]
+    _show({"alerts": rows}, lines or ["没有预警"], as_json=as_json)
+
+
+@click.command("day-end")
+@_who
+@_data
+@_json
+@click.pass_context
+def day_end(context: click.Context, username: str, data: Path | None, as_json: bool) -> None:
+    """Do the credit end of the bank's business day; again on the same day it changes nothing."""
+    _begin(context, data)
+    from shouxin.bank.models import RoleAssignment
+    from shouxin.bank.scope import roles_of
+    from shouxin.bank.selectors import get_business_date
+    from shouxin.monitoring import watch
+
+    day, role = get_business_date(), RoleAssignment.Role
+    if not roles_of(_person(username), as_of=day) & {role.RISK_OFFICER, role.OPERATIONS}:
+        raise click.UsageError(f"{username} 不是风险审查岗或运营岗，不能运行日终检查。")
+    done = watch.end_of_day(as_of=day)
+    shown = {
+        "day": day, "alerts": done.alerts, "lowered": len(done.lowered), "cancelled": len(done.cancelled),
+        "reviews": done.reviews,
+    }  # fmt: skip
+    lines = [
+        f"{day} 日终检查：新预警 {done.alerts} 条，下调分类 {len(done.lowered)} 笔，"
+        f"取消公开额度 {len(done.cancelled)} 份，列入调查 {done.reviews} 项"
+    ]
+    _show(shown, lines, as_json=as_json)

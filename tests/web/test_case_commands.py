@@ -1,0 +1,79 @@
+"""The credit side as commands: one person acts, refusals exit 2 with every finding and write nothing."""
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from shouxin.approvals.models import Case
+from shouxin.cli import cli
+from shouxin.monitoring.models import Alert
+from shouxin.web import case_commands
+from tests.demo import DemoBank
+
+
+@pytest.fixture(autouse=True)
+def _this_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextlib.contextmanager
+    def here(_data: object) -> Iterator[None]:
+        yield
+
+    monkeypatch.setattr(case_commands, "database", here)
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(cli, list(words))
+
+
+def document(result: Result) -> Any:
+    return json.loads(result.stdout)
+
+
+def test_a_case_from_a_file_to_its_submission(demo_bank: DemoBank, tmp_path: Path) -> None:
+    file, f = tmp_path / "case.json", demo_bank.customer("B").number
+    file.write_text(json.dumps({"kind": "exit", "subject": f, "plan": "半年收回", "until_date": "2025-12-31"}))
+    opened = run("cases", "open", str(file), "--as", "zhoulp", "--json")
+    assert opened.exit_code == 0, opened.output
+    number = document(opened)["number"]
+    refused = run("cases", "step", number, "submit", "--as", "zhoulp", "--json")
+    assert refused.exit_code == 2
+    assert [x["code"] for x in document(refused)["findings"]] == ["INVESTIGATORS_MISSING"]
+    assert "没有写入任何内容" in refused.stderr
+    file.write_text(json.dumps({"plan": "一年收回", "until_date": "2026-06-30"}))
+    assert (
+        document(run("cases", "amend", number, str(file), "--as", "zhoulp", "--json"))["contents"]["plan"] == "一年收回"
+    )
+    for who in ("zhoulp", "qianf"):
+        assert run("cases", "step", number, "investigate", "--as", who, "--opinion", "属实", "--on-site").exit_code == 0
+    assert run("cases", "step", number, "submit", "--as", "zhoulp").exit_code == 0
+    assert run("cases", "step", number, "agree", "--as", "fengxc", "--opinion", "同意").exit_code == 0
+    assert "--digest" in run("cases", "step", number, "approve", "--as", "wanghy", "--opinion", "同意").stderr
+    digest = document(run("cases", "show", number, "--as", "wanghy", "--json"))["digest"]
+    done = run("cases", "step", number, "approve", "--as", "wanghy", "--opinion", "同意", "--digest", digest)
+    assert done.exit_code == 0, done.output
+    assert Case.objects.get().state == "approved"
+    assert number in run("cases", "list", "--as", "zhoulp", "--state", "approved").stdout
+    assert run("cases", "show", number, "--as", "suny").exit_code == 2, "another branch"
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"kind": "exit"}', '{"kind": "other", "subject": "x"}'])
+def test_a_file_that_is_no_case_is_said(demo_bank: DemoBank, tmp_path: Path, text: str) -> None:
+    file = tmp_path / "case.json"
+    file.write_text(text)
+    answer = run("cases", "open", str(file), "--as", "zhoulp")
+    assert (answer.exit_code, "没有写入任何内容" in answer.stderr) == (2, True)
+    assert not Case.objects.exists()
+
+
+def test_the_end_of_a_day_alerts_and_the_dashboard(demo_bank: DemoBank) -> None:
+    assert run("day-end", "--as", "liujg").exit_code == 2
+    assert document(run("day-end", "--as", "fengxc", "--json"))["alerts"] == Alert.objects.count() > 0
+    assert document(run("day-end", "--as", "fengxc", "--json"))["alerts"] == 0
+    assert "W01" in run("alerts", "--as", "wanghy").stdout
+    shown = document(run("dashboard", "--as", "wanghy", "--json"))
+    assert (shown["used"], shown["groups"][0]["share_percent"]) == ("72800000.00", "12.9600")
+    assert run("dashboard", "--as", "nobody").exit_code == 2
