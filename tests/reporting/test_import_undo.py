@@ -11,9 +11,10 @@ from shouxin.bank.services import approve_capital_figure
 from shouxin.engagement.models import Activity, BestTime, Contact
 from shouxin.groups.models import Holding, Post
 from shouxin.intake.evidence_files import EvidenceError
-from shouxin.parties.models import Customer, Party
+from shouxin.parties.bulk import tag_many
+from shouxin.parties.models import ClassScheme, Customer, CustomerClass, Party
 from shouxin.parties.selectors import search_filter
-from shouxin.parties.services import add_prospect, set_next_step
+from shouxin.parties.services import ContactInput, add_contact_point, add_prospect, classify, set_next_step
 from shouxin.reporting import import_jobs
 from shouxin.reporting.import_jobs import ImportRefusedError, import_now
 from shouxin.reporting.import_tables import KINDS
@@ -158,3 +159,24 @@ def test_a_row_of_evidence_says_everything_that_is_wrong(small_bank: SmallBank, 
     titles, failed = import_jobs.failed_rows(job)
     assert titles == ["股东", "公司", "比例", "自", "至", "错误"]
     assert "比例：比例 101 须在 0 与 100 之间；自：" in failed[-1]
+
+
+def test_customers_that_somebody_tagged_classed_or_wrote_to_stay(small_bank: SmallBank, tmp_path: Path) -> None:
+    scheme = ClassScheme.objects.create(code="four", name="四类", is_main=True)
+    first, second = (
+        CustomerClass.objects.create(scheme=scheme, code=c, name=c, follow_up_days=7, position=n)
+        for n, c in enumerate("AB")
+    )
+    job = bring(tmp_path, small_bank, "customers", "名称,类别\n甲,A\n乙,A\n丙,A\n丁,A\n戊,A\n")
+    of = {c.party.name: c for c in Customer.objects.select_related("party")}
+    manager = small_bank.manager_west
+    tag_many(actor=manager, customer_ids=[of["甲"].pk], name="重点", business_date=DAY)
+    classify(actor=manager, customer=of["乙"], customer_class=second, business_date=DAY)
+    add_contact_point(customer=of["丙"], contact=ContactInput("phone", "13800000001"))
+    later = bring(tmp_path, small_bank, "customers", "名称,类别\n丁,B\n戊,B\n")
+    classify(actor=manager, customer=of["戊"], customer_class=first, business_date=DAY)
+    assert take_back(later) == {"reversed": 1, "kept": 1}
+    assert {c.party.name: c.main_class.code for c in Customer.objects.select_related("party", "main_class")} == {  # type: ignore[union-attr]
+        "甲": "A", "乙": "B", "丙": "A", "丁": "A", "戊": "A",
+    }  # fmt: skip
+    assert take_back(job) == {"reversed": 1, "kept": 4}, "imports are undone one after the other"

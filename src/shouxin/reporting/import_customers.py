@@ -208,6 +208,7 @@ class CustomerImport:
                 continue
             if "name" in before:
                 renamed.append(FormerName(party=party, name=before["name"], until_date=self.business_date))
+            before["updated_at"] = customer.updated_at.isoformat()
             customer.updated_at = stamp
             effects.append(Effect(checked.line, False, customer.pk, before))
         touched = [customers[e.target_id] for e in effects]

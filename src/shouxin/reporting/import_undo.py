@@ -51,6 +51,8 @@ def _undo_created(stamps: Mapping[int, dt.datetime], *, takes_party: bool = True
     locked = Customer.objects.select_for_update().filter(pk__in=stamps)
     rows = list(locked.values_list("pk", "party", "updated_at"))
     same = {pk: party for pk, party, at in rows if at == stamps[pk]}
+    for pk in _worked_on(list(same)):
+        del same[pk]
     used = _referenced("parties_customer", list(same), own={
         "parties_ownership", "parties_classification", "parties_contactpoint", "parties_customertag",
     })  # fmt: skip
@@ -67,6 +69,23 @@ def _undo_created(stamps: Mapping[int, dt.datetime], *, takes_party: bool = True
     return set(gone), {pk for pk, _, _ in rows}
 
 
+_WORKED_ON = """
+SELECT customer_id FROM parties_customertag WHERE customer_id = ANY(%(ids)s)
+UNION SELECT customer_id FROM parties_classification WHERE customer_id = ANY(%(ids)s) AND decided_by_id IS NOT NULL
+UNION SELECT customer_id FROM parties_ownership WHERE customer_id = ANY(%(ids)s)
+   AND (kind <> 'main' OR origin <> 'imported' OR valid_to IS NOT NULL)
+UNION SELECT customer_id FROM parties_contactpoint WHERE customer_id = ANY(%(ids)s)
+   AND (checked_date IS NOT NULL OR NOT is_working)
+"""
+
+
+def _worked_on(ids: list[int]) -> set[int]:
+    """Customers whose own parts show that somebody went on with them, even if their row was left as it was."""
+    with connection.cursor() as cursor:
+        cursor.execute(_WORKED_ON, {"ids": ids})
+        return {pk for (pk,) in cursor.fetchall()}
+
+
 def _undo_updated(effect: ImportEffect, business_date: dt.date) -> str:
     """Put back what one row changed, unless somebody has worked on the customer since."""
     customer = (
@@ -74,9 +93,10 @@ def _undo_updated(effect: ImportEffect, business_date: dt.date) -> str:
     )
     if customer is None:
         return "gone"
-    if customer.updated_at != effect.stamp:
-        return "kept"
     before = dict(effect.before or {})
+    if customer.updated_at != effect.stamp or ("class" in before and _was_classified_since(customer)):
+        return "kept"
+    changed_before = before.pop("updated_at", None)
     for kind, value in before.pop("added", []):
         ContactPoint.objects.filter(customer=customer, kind=kind, value=value).delete()
     if "class" in before:
@@ -93,8 +113,17 @@ def _undo_updated(effect: ImportEffect, business_date: dt.date) -> str:
     for name, value in before.items():
         setattr(customer, name, dt.date.fromisoformat(value) if value and name.endswith("_date") else value)
     customer.save(update_fields=["next_step", "next_step_date", "last_contact_date", "note", "updated_at"])
+    if changed_before:  # an earlier import of this customer can be undone after this one
+        Customer.objects.filter(pk=customer.pk).update(updated_at=changed_before)
     index_customers([customer.pk])
     return "reversed"
+
+
+def _was_classified_since(customer: Customer) -> bool:
+    """An import decides in nobody's name; a class with a name beside it was given by a person later."""
+    return customer.classifications.filter(
+        scheme__is_main=True, valid_to__isnull=True, decided_by__isnull=False
+    ).exists()
 
 
 def _undo_class(customer: Customer, earlier: int | None, day: dt.date) -> None:
