@@ -133,10 +133,16 @@ class Customer(models.Model):
     lock_reason = models.CharField("锁定原因", max_length=200, blank=True, default="", db_default="")
     pooled_date = models.DateField("进入公海", null=True, blank=True)
     merged_into = models.ForeignKey(
-        "self", models.PROTECT, null=True, blank=True, related_name="merged", editable=False
+        "self", models.PROTECT, null=True, blank=True, related_name="merged", editable=False, db_index=False
     )
-    main_owner = models.ForeignKey(Staff, models.PROTECT, null=True, editable=False, related_name="+")
-    main_class = models.ForeignKey("CustomerClass", models.PROTECT, null=True, editable=False, related_name="+")
+    # Copies of what ownerships and classifications say; the foreign keys are there.
+    main_owner = models.ForeignKey(
+        Staff, models.PROTECT, null=True, editable=False, related_name="+", db_index=False, db_constraint=False
+    )
+    main_class = models.ForeignKey(
+        "CustomerClass", models.PROTECT, null=True, editable=False, related_name="+", db_index=False,
+        db_constraint=False,
+    )  # fmt: skip
     is_valid = models.BooleanField("有效", default=False, editable=False)
     search = SearchVectorField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -187,7 +193,7 @@ class ContactPoint(models.Model):
         EMAIL = "email", "邮件地址"
         ADDRESS = "address", "地址"
 
-    customer = models.ForeignKey(Customer, models.CASCADE, related_name="contact_points")
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="contact_points", db_index=False)
     kind = models.CharField("方式", max_length=10, choices=Kind.choices)
     value = models.CharField("内容", max_length=200)
     digits = models.CharField(max_length=40, blank=True, editable=False)
@@ -249,14 +255,19 @@ class CustomerClass(models.Model):
 
 
 class Classification(models.Model):
-    """The class a customer has in one scheme for a period; history is kept."""
+    """The class a customer has in one scheme for a period; history is kept.
+
+    One foreign key over both columns (migration ``lean_indexes``) says that the class is one of that scheme.
+    """
 
     customer = models.ForeignKey(Customer, models.CASCADE, related_name="classifications")
-    scheme = models.ForeignKey(ClassScheme, models.PROTECT, related_name="+")
-    customer_class = models.ForeignKey(CustomerClass, models.PROTECT, related_name="classifications")
+    scheme = models.ForeignKey(ClassScheme, models.PROTECT, related_name="+", db_index=False, db_constraint=False)
+    customer_class = models.ForeignKey(
+        CustomerClass, models.PROTECT, related_name="classifications", db_index=False, db_constraint=False
+    )
     valid_from = models.DateField("自")
     valid_to = models.DateField("至", null=True, blank=True)
-    decided_by = models.ForeignKey(Staff, models.PROTECT, null=True, related_name="+")
+    decided_by = models.ForeignKey(Staff, models.PROTECT, null=True, related_name="+", db_index=False)
 
     class Meta:
         ordering: ClassVar = ["-valid_from", "-id"]

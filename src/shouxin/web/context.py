@@ -17,6 +17,7 @@ from shouxin.web.access import Visit, visit_of
 
 Role = RoleAssignment.Role
 _WITH_CUSTOMERS = frozenset({Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD})
+_IMPORTERS = _WITH_CUSTOMERS | {Role.IDENTIFICATION_OFFICER}
 
 
 _NAMES = (
@@ -81,7 +82,7 @@ def _sections(path: str, roles: frozenset[str], *, waiting: int, tasks: int, ste
             "items": [
                 item("customer_list", _("客户名单"), "users"),
                 *([item("pool", _("公海"), "inbox")] if roles & _WITH_CUSTOMERS else []),
-                *([item("import_list", _("导入"), "database-import")] if roles & _WITH_CUSTOMERS else []),
+                *([item("import_list", _("导入"), "database-import")] if roles & _IMPORTERS else []),
                 *(
                     [item("handover_list", _("移交"), "refresh")]
                     if roles & {*_WITH_CUSTOMERS, Role.ADMINISTRATOR}
