@@ -37,6 +37,7 @@ from shouxin.parties.models import Customer, Party
 from shouxin.parties.services import add_customer, create_party
 from shouxin.policy import load_book
 from shouxin.policy.products import resolve_product
+from shouxin.reporting.scenario_file import ScenarioFileError, completed
 
 MICRO = 1_000_000
 _DEAL_AGE = dt.timedelta(days=107)  # the file gives no dates: all deals began in the same quarter, before its day
@@ -104,6 +105,10 @@ def store(
 
     ``units`` and ``owner`` are existing branches and the customers' manager; without them plain ones are made.
     """
+    try:
+        document = completed(document)
+    except ScenarioFileError as error:
+        raise ScenarioError(str(error)) from error
     as_of = dt.date.fromisoformat(document["as_of"])
     factor = _unit_factor(document["institution"].get("unit", "万元"))
     _store_institution(document["institution"], as_of, factor)
