@@ -153,6 +153,8 @@ BROKEN: list[tuple[str, Any, str]] = [
     ("institution", {"name": "x", "net_capital_year_end": {"date": "2024-13-31", "value": 1}}, "2024-13-31"),
     ("institution", {"name": "x", "net_capital_year_end": {"date": "2024-12-31", "value": "很多"}}, "“很多”不是数字"),
     ("institution", {"name": "x", "net_capital_year_end": 5}, "应为 {date, value}"),
+    ("institution", {"name": "x", "unit": "亿元"}, "未知的单位 亿元"),
+    ("params", {"colour": "red"}, "未知的参数 colour"),
     ("as_of", "昨天", "as_of：“昨天”不是 年-月-日"),
     ("companies", ["P"], "companies：应为对象"),
     ("persons", ["甲", "甲", "甲弟", "甲侄", "甲父"], "同一人出现两次"),

@@ -10,6 +10,24 @@ from typing import Any
 
 from shouxin.policy.products import UnknownProductError, resolve_product
 
+PARAMETERS: Mapping[str, str] = {
+    "group_limit_pct": "group.limit.pct_net_capital",
+    "meeting_threshold": "group.meeting_threshold",
+    "control_pct_gt": "control.voting_pct",
+    "lineal_gen": "kin.lineal_generations",
+    "collateral_gen": "kin.collateral_generations",
+    "spouse": "kin.include_spouse",
+    "affinity": "kin.include_affinity",
+    "closure": "group.closure",
+    "warn_pct": "group.indicator.warn_pct",
+    "le_threshold_pct": "le.threshold_pct",
+    "le_single_pct": "le.single_nonbank_pct",
+    "le_connected_pct": "le.connected_nonbank_pct",
+    "dependence_test_pct": "le.dependence_test_pct",
+    "dependence_income_pct": "le.dependence_income_pct",
+    "intragroup_guarantee_warn_pct": "intragroup_guarantee.max_pct",
+    "related_tx_pct": "related_tx.report_pct",
+}
 REQUIRED: Mapping[str, type] = {"institution": dict, "as_of": str, "companies": dict}
 OPTIONAL: Mapping[str, Any] = {
     "params": {}, "persons": [], "parents": {}, "spouses": [], "holdings": {}, "deals": [],
@@ -74,6 +92,13 @@ def _faults_of_institution(document: Mapping[str, Any]) -> Iterator[str]:
     institution = document["institution"]
     if not str(institution.get("name", "")).strip():
         yield "institution.name：缺少机构名称"
+    unit = institution.get("unit", "万元")
+    if unit not in ("万元", "元", "分"):
+        yield f"institution.unit：未知的单位 {unit}，可用 万元、元、分"
+    known = sorted([*PARAMETERS, "net_of_margin"])
+    yield from (
+        f"params：未知的参数 {name}，可用 {'、'.join(known)}" for name in document["params"] if name not in known
+    )
     yield from _day(document["as_of"], "as_of")
     for key in ("net_capital_year_end", "net_capital_quarter_end", "tier1_net_quarter_end"):
         figure = institution.get(key)
