@@ -133,6 +133,10 @@ SHOUXIN_RESERVE_AT_ONCE = int(os.environ.get("SHOUXIN_RESERVE_AT_ONCE", "2"))
 SHOUXIN_BATCH_FROM = int(os.environ.get("SHOUXIN_BATCH_FROM", "8"))
 # For how long a process believes what it last read about a key, its view and a contract; a revoked key works no longer.
 SHOUXIN_API_MEMORY_SECONDS = float(os.environ.get("SHOUXIN_API_MEMORY_SECONDS", "0" if ENVIRONMENT == "test" else "3"))
+# For how long a process believes the numbers beside the navigation and the choices around the list.
+SHOUXIN_PAGE_MEMORY_SECONDS = float(
+    os.environ.get("SHOUXIN_PAGE_MEMORY_SECONDS", "0" if ENVIRONMENT == "test" else "10")
+)
 
 # Background jobs live in tasks.py of each room.
 PROCRASTINATE_WORKER_DEFAULTS = {"update_heartbeat_interval": 30.0}
@@ -142,7 +146,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- people -----------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "bank.Staff"
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "shouxin.bank.backends.StaffBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},

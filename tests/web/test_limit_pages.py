@@ -15,7 +15,7 @@ from tests.limits.test_ledger import reserve
 
 def signed_in(staff: Any) -> Client:
     client = Client()
-    client.force_login(staff, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(staff, backend="shouxin.bank.backends.StaffBackend")
     return client
 
 

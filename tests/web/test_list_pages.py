@@ -14,7 +14,9 @@ from shouxin.parties.models import ClassScheme, Customer, CustomerClass, Handove
 from shouxin.parties.pool import release
 from shouxin.parties.services import ContactInput, add_prospect
 from shouxin.reporting.models import ImportJob
+from shouxin.web.demo_relationship import furnish
 from tests.conftest import DAY, SmallBank
+from tests.demo import DemoBank
 from tests.web.test_pages import sign_in
 
 
@@ -38,7 +40,7 @@ def fill(bank: SmallBank, count: int, name: str = "公司") -> list[Customer]:
 
 
 def names(client: Client, **query: str) -> list[str]:
-    return [c.party.name for c in client.get("/customers/", query).context["rows"]]
+    return [c.name for c in client.get("/customers/", query).context["rows"]]
 
 
 def test_a_saved_view_keeps_filters_columns_and_order_and_may_be_shared(small_bank: SmallBank) -> None:
@@ -49,7 +51,7 @@ def test_a_saved_view_keeps_filters_columns_and_order_and_may_be_shared(small_ba
     view = SavedView.objects.get()
     assert (view.is_pinned, view.shared_with) == (True, small_bank.west)
     page = client.get(f"/customers/?{view.query}")
-    assert [c.party.name for c in page.context["rows"]] == ["公司01"]
+    assert [c.name for c in page.context["rows"]] == ["公司01"]
     assert page.context["columns"] == ("stage", "phone")
     assert "13800000001" in page.content.decode()
     for staff, shown in ((small_bank.manager_west, 1), (small_bank.manager_east, 0)):
@@ -223,3 +225,16 @@ def test_customers_that_nobody_contacted_for_long_are_listed(small_bank: SmallBa
     client = sign_in(small_bank.manager_west)
     assert sorted(names(client, quick="silent")) == ["公司01", "公司02"]
     assert names(client, quick="silent", order="last-contact") == ["公司02", "公司01"]
+
+
+def test_the_demo_banks_relationships_show_on_its_pages(demo_bank: DemoBank) -> None:
+    """Every part of a customer's page has something to show, and the quality page names who holds too much."""
+    furnish()
+    page = sign_in(demo_bank.staff("liujg")).get(f"/customers/{demo_bank.customer('D').number}/").content.decode()
+    for text in ("陈总", "公司章程第 8 条", "城西仓库", "收款终端", "未查明 30", "经常性客户", "对账单改为每月电子版"):
+        assert text in page, text
+    quality = sign_in(demo_bank.staff("fengxc")).get("/customer-quality/").content.decode()
+    assert "请选择机构" in quality
+    unit = demo_bank.customer("D").unit.code
+    assert "预警线 30" in sign_in(demo_bank.staff("fengxc")).get(f"/customer-quality/?unit={unit}").content.decode()
+    assert "篮球" in sign_in(demo_bank.staff("liujg")).get("/community/").content.decode()

@@ -20,9 +20,17 @@ def get_institution() -> Institution:
     return institution
 
 
+def find_institution() -> Institution | None:
+    return Institution.objects.first()
+
+
 def get_business_date() -> dt.date:
     """The day that new entries are booked on: the institution's own, or today."""
-    institution = Institution.objects.first()
+    return business_date_of(find_institution())
+
+
+def business_date_of(institution: Institution | None) -> dt.date:
+    """The same of an institution that was read already."""
     return institution.business_date if institution and institution.business_date else timezone.localdate()
 
 

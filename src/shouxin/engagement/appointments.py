@@ -55,7 +55,8 @@ def preparation_gaps(appointment: Appointment) -> list[str]:
 
 def gatekeeper_of(customer: Customer) -> Contact | None:
     """Who passes one on when the name is not known: the switchboard, or a secretary (NS-05)."""
-    return customer.contacts.exclude(gatekeeper="").exclude(phone="").order_by("-gatekeeper", "pk").first()
+    known = [contact for contact in customer.contacts.all() if contact.gatekeeper and contact.phone]
+    return min(known, key=lambda c: (c.gatekeeper != Contact.Gatekeeper.SWITCHBOARD, c.pk), default=None)
 
 
 @dataclass(frozen=True, slots=True)

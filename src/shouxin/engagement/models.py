@@ -326,3 +326,21 @@ class SuspectedLink(models.Model):
 
     def __str__(self) -> str:
         return f"{self.customer} ~ {self.other_name}"
+
+
+# The rest of the room by subject; Django finds every table from here.
+from shouxin.engagement.service_models import (  # noqa: E402
+    Contribution,
+    EndSale,
+    Purchase,
+    ServiceCase,
+    ServiceRequest,
+    Site,
+    StaffSkill,
+)
+
+__all__ = [
+    "Absence", "Activity", "ActivityVersion", "Appointment", "BestTime", "Channel", "ChannelConsent", "Contact",
+    "Contribution", "EndSale", "Greeting", "Preference", "Purchase", "RoleCard", "ServiceCase", "ServiceRequest",
+    "Site", "SpecialDate", "StaffSkill", "SuspectedLink",
+]  # fmt: skip

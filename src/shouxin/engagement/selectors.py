@@ -139,7 +139,7 @@ def completeness(customer: Customer) -> Completeness:
         "行业" if party.kind == Party.Kind.ORGANISATION else "性别": party.industry or party.sex,
         "电话": "phone" in points,
         "邮件或地址": {"email", "address"} & set(points),
-        "联系人": customer.contacts.exclude(name="").exists(),
+        "联系人": any(contact.name for contact in customer.contacts.all()),
         "类别": customer.main_class_id,
         "主办": customer.main_owner_id,
         "下一步": customer.next_step,

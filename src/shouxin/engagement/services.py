@@ -62,7 +62,7 @@ def record_activity(
         SuspectedLink.objects.create(
             customer=customer, activity=made, other_name=link_to.strip()[:200], text=text.strip()[:500], raised_by=actor
         )
-        _record(actor, customer, "engagement.link.raised", f"提出关联线索：{link_to.strip()}", business_date)
+        record_act(actor, customer, "engagement.link.raised", f"提出关联线索：{link_to.strip()}", business_date)
     return made
 
 
@@ -100,7 +100,7 @@ def decide_link(*, actor: Staff, link: SuspectedLink, is_taken: bool, decision: 
     )
     if not done:
         raise EngagementError("该线索已处理。")
-    _record(
+    record_act(
         actor, link.customer, "engagement.link.decided", f"关联线索 {link.other_name}：{state.label}", business_date
     )
 
@@ -114,7 +114,7 @@ def add_contact(*, actor: Staff, customer: Customer, business_date: dt.date, **f
     contact = Contact.objects.create(customer=customer, **fields)
     if isinstance(spouse, Contact):
         Contact.objects.filter(pk=spouse.pk).update(spouse=contact)
-    _record(actor, customer, "engagement.contact.added", f"新增联系人 {contact}", business_date)
+    record_act(actor, customer, "engagement.contact.added", f"新增联系人 {contact}", business_date)
     return contact
 
 
@@ -128,7 +128,7 @@ def note_preference(
     made = Preference.objects.create(
         contact=contact, category=category, value=value, source=source, noted_date=business_date
     )
-    _record(actor, contact.customer, "engagement.preference.noted", f"{contact} {made}", business_date)
+    record_act(actor, contact.customer, "engagement.preference.noted", f"{contact} {made}", business_date)
     return made
 
 
@@ -175,8 +175,8 @@ def set_consents(*, actor: Staff, customer: Customer, given: Mapping[str, bool],
         ChannelConsent.objects.update_or_create(
             customer=customer, channel=channel, defaults={"is_given": is_given, "decided_date": business_date}
         )
-    _record(actor, customer, "engagement.consents.set", "更新渠道同意", business_date)
+    record_act(actor, customer, "engagement.consents.set", "更新渠道同意", business_date)
 
 
-def _record(actor: Staff, customer: Customer, action: str, summary: str, day: dt.date) -> None:
+def record_act(actor: Staff, customer: Customer, action: str, summary: str, day: dt.date) -> None:
     audit.record(actor=actor, action=action, subject=("customer", customer.pk), summary=summary, business_date=day)

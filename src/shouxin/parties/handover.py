@@ -162,14 +162,33 @@ def record_visit(
 ) -> None:  # fmt: skip
     """Both were at the customer, and the customer was told; when all were visited the next step is open."""
     handover = _locked(item.handover, State.ASSIGNED)
+    _write_visits(handover, [item.pk], visited_date, notice_date, notice_way, business_date)
+    _note(actor, handover, f"共同拜访并告知 {item.customer.party.name}（{notice_way}）", business_date)
+
+
+@transaction.atomic
+def record_rest_of_visits(
+    *, actor: Staff, handover: Handover, visited_date: dt.date, notice_date: dt.date, notice_way: str,
+    business_date: dt.date,
+) -> int:  # fmt: skip
+    """The same of every customer of whom it is not recorded yet; gives how many."""
+    handover = _locked(handover, State.ASSIGNED)
+    rest = list(handover.items.filter(visited_date__isnull=True).values_list("pk", flat=True))
+    _write_visits(handover, rest, visited_date, notice_date, notice_way, business_date)
+    _note(actor, handover, f"共同拜访并告知其余 {len(rest)} 户（{notice_way}）", business_date)
+    return len(rest)
+
+
+def _write_visits(
+    handover: Handover, ids: list[int], visited_date: dt.date, notice_date: dt.date, notice_way: str, day: dt.date
+) -> None:
     if not notice_way.strip():
         raise HandoverError("请填写告知客户的方式。")
-    if max(visited_date, notice_date) > business_date:
-        raise HandoverError(f"拜访和告知日期不能晚于营业日 {business_date}。")
-    HandoverItem.objects.filter(pk=item.pk).update(
+    if max(visited_date, notice_date) > day:
+        raise HandoverError(f"拜访和告知日期不能晚于营业日 {day}。")
+    HandoverItem.objects.filter(pk__in=ids).update(
         visited_date=visited_date, notice_date=notice_date, notice_way=notice_way.strip()[:40]
     )
-    _note(actor, handover, f"共同拜访并告知 {item.customer.party.name}（{notice_way}）", business_date)
     if not handover.items.filter(visited_date__isnull=True).exists():
         handover.state = State.VISITED
         handover.save(update_fields=["state"])

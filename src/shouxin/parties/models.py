@@ -130,6 +130,7 @@ class Customer(models.Model):
         db_index=False,
     )  # fmt: skip
     is_locked = models.BooleanField("锁定，不退回公海", default=False)
+    lock_reason = models.CharField("锁定原因", max_length=200, blank=True, default="", db_default="")
     pooled_date = models.DateField("进入公海", null=True, blank=True)
     merged_into = models.ForeignKey(
         "self", models.PROTECT, null=True, blank=True, related_name="merged", editable=False
@@ -151,11 +152,19 @@ class Customer(models.Model):
             models.CheckConstraint(condition=~Q(referred_by=F("id")), name="customer_not_referred_by_itself"),
         ]
         indexes: ClassVar = [
-            # One for each order and each filter that leaves many; all of them without the merged ones.
-            models.Index(fields=["unit", "-updated_at", "-id"], name="customer_by_unit", condition=LIVE),
+            # One for each order and each filter that leaves many; all of them without the merged ones. Those of a
+            # unit and of an owner carry the class, so that counts by class read no row.
+            models.Index(
+                fields=["unit", "-updated_at", "-id"], include=["main_class"], name="customer_by_unit", condition=LIVE
+            ),
             models.Index(fields=["-updated_at", "-id"], name="customer_newest_first", condition=LIVE),
             models.Index(fields=["main_class", "-updated_at", "-id"], name="customer_by_class", condition=LIVE),
-            models.Index(fields=["main_owner", "-updated_at", "-id"], name="customer_by_owner", condition=LIVE),
+            models.Index(
+                fields=["main_owner", "-updated_at", "-id"],
+                include=["main_class"],
+                name="customer_by_owner",
+                condition=LIVE,
+            ),
             models.Index(fields=["next_step_date", "id"], name="customer_by_next_step", condition=LIVE),
             models.Index(fields=["last_contact_date", "id"], name="customer_by_last_contact", condition=LIVE),
             models.Index(fields=["-updated_at", "-id"], name="customer_to_repair", condition=LIVE & Q(is_valid=False)),
@@ -305,6 +314,10 @@ class Ownership(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["staff", "valid_to"], name="ownership_of_staff"),
+            # The few ties besides one's own list, which are read before every page of it.
+            models.Index(
+                fields=["staff"], name="ownership_besides_main", condition=~Q(kind="main", valid_to__isnull=True)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -315,8 +328,16 @@ class Ownership(models.Model):
 from shouxin.parties.handover_models import Handover, HandoverItem  # noqa: E402
 from shouxin.parties.list_models import CustomerTag, SavedView, Tag  # noqa: E402
 from shouxin.parties.merge_models import CustomerMerge, DuplicatePair  # noqa: E402
+from shouxin.parties.segment_models import (  # noqa: E402
+    CustomerProfile,
+    Segment,
+    SegmentList,
+    SegmentMark,
+    SegmentMember,
+)
 
 __all__ = [
-    "ClassScheme", "Classification", "ContactPoint", "Customer", "CustomerClass", "CustomerMerge", "CustomerTag",
-    "DuplicatePair", "FormerName", "Handover", "HandoverItem", "Ownership", "Party", "SavedView", "Tag",
+    "ClassScheme", "Classification", "ContactPoint", "Customer", "CustomerClass", "CustomerMerge", "CustomerProfile",
+    "CustomerTag", "DuplicatePair", "FormerName", "Handover", "HandoverItem", "Ownership", "Party", "SavedView",
+    "Segment", "SegmentList", "SegmentMark", "SegmentMember", "Tag",
 ]  # fmt: skip

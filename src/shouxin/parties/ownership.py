@@ -30,13 +30,18 @@ def transfer_customers(
     """Give customers another 主办 from a day on; gives how many changed hands.
 
     Raises:
-        OwnershipError: the receiver has left, or no reason is given.
+        OwnershipError: the receiver has left, no reason is given, or any of them is locked; nothing is moved.
     """
     if not to_staff.is_active:
         raise OwnershipError(f"{to_staff.name}已离岗，不能接收客户，请选择在岗人员。")
     if not reason.strip():
         raise OwnershipError("请写明转移原因。")
-    ids = [customer.pk for customer in lock_customers(customer_ids)]
+    customers = lock_customers(customer_ids)
+    held = [customer for customer in customers if customer.is_locked]
+    if held:
+        names = "、".join(customer.party.name for customer in held[:5])
+        raise OwnershipError(f"{len(held)} 户已锁定，不能转移（{names}）。请支行行长先解除锁定，或不选这些客户。")
+    ids = [customer.pk for customer in customers]
     moved = replace_main_owner(ids, to_staff=to_staff, day=business_date, origin=Ownership.Origin.ASSIGNED)
     audit.record(
         actor=actor,
@@ -73,8 +78,16 @@ def replace_main_owner(customer_ids: list[int], *, to_staff: Staff, day: dt.date
 
 @transaction.atomic
 def add_assistant(*, actor: Staff, customer: Customer, staff: Staff, business_date: dt.date) -> Ownership:
-    """Let a second person look after a customer 协办; the second contact that a core customer should have (CM-06)."""
+    """Let a second person look after a customer 协办; the second contact that a core customer should have (CM-06).
+
+    Raises:
+        OwnershipError: the person has left, or is the 主办 already.
+    """
     customer = lock_customers([customer.pk])[0]
+    if not staff.is_active:
+        raise OwnershipError(f"{staff.name}已离岗，不能协办。")
+    if customer.main_owner_id == staff.pk:
+        raise OwnershipError(f"{staff.name}已是主办，请选择另一位同事协办。")
     tie, is_new = Ownership.objects.get_or_create(
         customer=customer,
         staff=staff,

@@ -15,11 +15,9 @@ from shouxin.parties.models import Classification, ContactPoint, Customer, Custo
 
 def editable_customers(scope: DataScope) -> QuerySet[Customer]:
     """The customers in view that a person may change: not those that are only looked on after a handover."""
-    customers = visible_customers(scope)
     if scope.reach is not Reach.OWN:
-        return customers
-    ties = customers_looked_after(staff_id=scope.staff_id, as_of=scope.as_of).exclude(kind=Ownership.Kind.FORMER)
-    return customers.filter(pk__in=ties.values("customer_id"))
+        return visible_customers(scope)
+    return _own_customers(scope, but_not=Ownership.Kind.FORMER)
 
 
 def visible_customers(scope: DataScope) -> QuerySet[Customer]:
@@ -29,21 +27,30 @@ def visible_customers(scope: DataScope) -> QuerySet[Customer]:
     whom they handed over. A customer that was merged into another is seen as that other.
     """
     customers = Customer.objects.filter(merged_into__isnull=True)
-    looked_after = customers_looked_after(staff_id=scope.staff_id, as_of=scope.as_of)
     match scope.reach:
         case Reach.ALL:
             return customers
         case Reach.UNIT_AND_BELOW:
             # Few, if any, lie outside the units: read them first, or the list could not walk its index.
+            looked_after = customers_looked_after(staff_id=scope.staff_id, as_of=scope.as_of)
             outside = list(
                 looked_after.exclude(customer__unit__in=scope.unit_ids).values_list("customer_id", flat=True)
             )
             in_units = Q(unit__in=scope.unit_ids)
             return customers.filter(in_units | Q(pk__in=outside) if outside else in_units)
         case Reach.OWN:
-            return customers.filter(pk__in=looked_after.values("customer_id"))
+            return _own_customers(scope)
         case Reach.NOTHING:
             return customers.none()
+
+
+def _own_customers(scope: DataScope, *, but_not: str = "") -> QuerySet[Customer]:
+    """Whose 主办 one is, by the index of the list, and the few to whom one has another tie, read first."""
+    ties = customers_looked_after(staff_id=scope.staff_id, as_of=scope.as_of)
+    besides = ties.exclude(kind=Ownership.Kind.MAIN, valid_to__isnull=True).exclude(kind=but_not)
+    others = list(besides.values_list("customer_id", flat=True))
+    own = Q(main_owner=scope.staff_id)
+    return Customer.objects.filter(own | Q(pk__in=others) if others else own, merged_into__isnull=True)
 
 
 def customers_looked_after(*, staff_id: int, as_of: dt.date) -> QuerySet[Ownership]:
@@ -69,16 +76,18 @@ def with_list_columns(customers: QuerySet[Customer]) -> QuerySet[Customer]:
     )
 
 
-def search_filter(text: str, *, finds_part_of_phone: bool = True) -> Q:
+def search_filter(text: str, *, finds_part_of_phone: bool = True, hits_are_many: bool = False) -> Q:
     """Match names and former names, codes, pinyin and initials, telephones, mail addresses and follow-up texts.
 
-    Two Chinese characters are enough. An empty text matches everything, one that is only signs nothing.
+    Two Chinese characters are enough. An empty text matches everything, one that is only signs nothing. Where hits
+    are many, the rows are looked at one after the other in the order asked for.
     """
     text = text.strip()
     if not text:
         return Q()
     query = search_query(text, finds_part_of_phone=finds_part_of_phone)
-    return Q(search__matches=query) if query else Q(pk__in=[])
+    lookup = "search__matches_row_by_row" if hits_are_many else "search__matches"
+    return Q(**{lookup: query}) if query else Q(pk__in=[])
 
 
 def find_customer(*, number: str) -> Customer | None:
@@ -136,5 +145,7 @@ def referral_tree(customer: Customer, *, scope: DataScope) -> list[Referral]:
             [customer.pk],
         )
         rows = cursor.fetchall()
+    if len(rows) == 1:
+        return [Referral(customer, 0)]
     seen = visible_customers(scope).select_related("party").in_bulk([pk for pk, _ in rows])
     return [Referral(seen[pk], depth) for pk, depth in rows if pk in seen]

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from shouxin.bank.models import OrgUnit
 from shouxin.parties.models import Customer, CustomerClass
@@ -92,10 +92,17 @@ class Filters:
         return urlencode(values)
 
     def apply(
-        self, customers: QuerySet[Customer], *, as_of: dt.date, staff_id: int | None = None
+        self,
+        customers: QuerySet[Customer],
+        *,
+        as_of: dt.date,
+        staff_id: int | None = None,
+        hits_are_many: bool = False,
     ) -> QuerySet[Customer]:
         """The customers that are left; ``staff_id`` is whose the quick filter “mine” asks for."""
-        customers = customers.filter(search_filter(self.text, finds_part_of_phone=not self.only_whole_phones))
+        if self.text:
+            finds = {"finds_part_of_phone": not self.only_whole_phones, "hits_are_many": hits_are_many}
+            customers = customers.filter(search_filter(self.text, **finds))
         if self.stage in Customer.Stage.values:
             customers = customers.filter(stage=self.stage)
         if _is_id(self.customer_class):
@@ -143,49 +150,82 @@ def _of_class(customers: QuerySet[Customer], pk: int) -> QuerySet[Customer]:
 
 # --- one page ------------------------------------------------------------------------------------------------------
 
+Place = tuple[Any, int]
+"""Where a customer stands in an order: the value of the order's column and the id."""
+
 
 def page_of(
     customers: QuerySet[Customer], query: Mapping[str, str], *, order: str, size: int = ROWS_PER_PAGE
-) -> tuple[list[Customer], dict[str, str]]:
-    """One page after or before the place that a cursor names, and the cursors of its neighbours."""
+) -> tuple[list[int], dict[str, str]]:
+    """Ids of one page after or before the place that a cursor names, and the cursors of its neighbours."""
     before = read_cursor(query.get("before"), order)
     after = None if before is not None else read_cursor(query.get("after"), order)
     backwards = before is not None
-    rows = _rows_from(customers, before or after, order, backwards=backwards, count=size + 1)
-    has_more, rows = len(rows) > size, rows[:size]
+    places = _places_from(customers, before or after, order, backwards=backwards, count=size + 1)
+    has_more, places = len(places) > size, places[:size]
     if backwards:
-        rows.reverse()
+        places.reverse()
     has_newer = has_more if backwards else after is not None
     has_older = backwards or has_more
-    return rows, {
-        "before": cursor_of(rows[0], order) if rows and has_newer else "",
-        "after": cursor_of(rows[-1], order) if rows and has_older else "",
+    return [pk for _, pk in places], {
+        "before": cursor_of(places[0], order) if places and has_newer else "",
+        "after": cursor_of(places[-1], order) if places and has_older else "",
     }
 
 
-def _rows_from(
-    customers: QuerySet[Customer], at: tuple[Any, int] | None, order: str, *, backwards: bool, count: int
-) -> list[Customer]:
-    """Rows of a direction from a place on. Those without a date stand at the end of the order and are a walk of their
+@dataclass(frozen=True, slots=True)
+class ListPage:
+    """Ids of one page in their order, the cursors of its neighbours, and how many match in all."""
+
+    ids: list[int]
+    pager: dict[str, str]
+    count: int
+
+
+def find_page(
+    filters: Filters, customers: QuerySet[Customer], query: Mapping[str, str], *, as_of: dt.date, staff_id: int
+) -> ListPage:
+    """The page that an address asks for, with a count that stops one over a thousand.
+
+    What was searched is counted first: few hits are found by the text index and sorted; with a thousand and more the
+    order's own index meets a pageful of them sooner.
+    """
+    found = filters.apply(customers, as_of=as_of, staff_id=staff_id)
+    count = capped_count(found) if filters.text else None
+    if count == 0:
+        return ListPage([], {"before": "", "after": ""}, 0)
+    if count is not None and count > COUNT_MAX:
+        found = filters.apply(customers, as_of=as_of, staff_id=staff_id, hits_are_many=True)
+    ids, pager = page_of(found, query, order=filters.order)
+    if count is None:
+        is_whole = not pager["after"] and not pager["before"]
+        count = len(ids) if is_whole else capped_count(found)
+    return ListPage(ids, pager, count)
+
+
+def _places_from(
+    customers: QuerySet[Customer], at: Place | None, order: str, *, backwards: bool, count: int
+) -> list[Place]:
+    """Places of a direction from one on. Those without a date stand at the end of the order and are a walk of their
     own: one condition for both would keep the database from its index."""
     chosen = ORDERS[order]
     column, descends = chosen.column, chosen.descends != backwards
     parts = [False] if order == "updated" else [True, False] if backwards else [False, True]
     if at is not None and order != "updated":
         parts = parts[parts.index(at[0] is None) :]
-    rows: list[Customer] = []
+    places: list[Place] = []
     for is_empty in parts:
         part = customers if order == "updated" else customers.filter(**{f"{column}__isnull": is_empty})
         if at is not None and is_empty == (at[0] is None):
             part = part.filter(_beyond(at, column, descends))
-        by = [F(column).desc() if descends else F(column).asc(), "-pk" if descends else "pk"]
-        rows += part.order_by(*by)[: count - len(rows)]
-        if len(rows) >= count:
+        by = (f"-{column}", "-pk") if descends else (column, "pk")
+        places += part.order_by(*by).values_list(column, "pk")[: count - len(places)]
+        if len(places) >= count:
             break
-    return rows
+    return places
 
 
-def _beyond(at: tuple[Any, int], column: str, descends: bool) -> Q:
+def _beyond(at: Place, column: str, descends: bool) -> Q:
     """Strictly after a place; the first condition alone bounds the walk of the index, the second breaks the tie."""
     value, pk = at
     side = "lt" if descends else "gt"
@@ -195,13 +235,13 @@ def _beyond(at: tuple[Any, int], column: str, descends: bool) -> Q:
     return Q(**{f"{column}__{side}e": value}) & tie
 
 
-def cursor_of(customer: Customer, order: str) -> str:
-    value = getattr(customer, ORDERS[order].column)
-    place = json.dumps([order, value.isoformat() if value else None, customer.pk])
-    return base64.urlsafe_b64encode(place.encode()).decode()
+def cursor_of(place: Place, order: str) -> str:
+    value, pk = place
+    text = json.dumps([order, value.isoformat() if value else None, pk])
+    return base64.urlsafe_b64encode(text.encode()).decode()
 
 
-def read_cursor(text: str | None, order: str) -> tuple[Any, int] | None:
+def read_cursor(text: str | None, order: str) -> Place | None:
     """The place that a cursor of this order names; a broken or foreign one starts from the first page."""
     if not text:
         return None

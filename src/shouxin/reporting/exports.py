@@ -17,7 +17,7 @@ from shouxin.facilities.line_cases import is_financial
 from shouxin.facilities.selectors import find_line, totals_of_customers
 from shouxin.groups.models import CustomerGroup
 from shouxin.groups.selectors import list_members
-from shouxin.parties.models import Customer
+from shouxin.reporting.list_rows import ListRow
 
 HEAD = (
     "客户号", "名称", "统一社会信用代码", "阶段", "类别", "所属机构", "客户经理", "集团", "额度（万元）",
@@ -31,7 +31,7 @@ def neutral(text: str) -> str:
     return f"'{text}" if text.startswith(_DANGEROUS) else text
 
 
-def customer_csv(rows: Iterable[Customer], *, actor: Staff, masks_phones: bool, business_date: dt.date) -> bytes:
+def customer_csv(rows: Iterable[ListRow], *, actor: Staff, masks_phones: bool, business_date: dt.date) -> bytes:
     """The list as CSV with a byte order mark, so that Excel reads the Chinese."""
     stream = io.StringIO()
     writer = csv.writer(stream)
@@ -44,7 +44,7 @@ def customer_csv(rows: Iterable[Customer], *, actor: Staff, masks_phones: bool, 
     return stream.getvalue().encode("utf-8-sig")
 
 
-def customer_xlsx(rows: Iterable[Customer], *, actor: Staff, masks_phones: bool, business_date: dt.date) -> bytes:
+def customer_xlsx(rows: Iterable[ListRow], *, actor: Staff, masks_phones: bool, business_date: dt.date) -> bytes:
     """The list as an Excel sheet; every cell is a text, so nothing in it is run."""
     stream = io.BytesIO()
     count = 0
@@ -60,25 +60,24 @@ def customer_xlsx(rows: Iterable[Customer], *, actor: Staff, masks_phones: bool,
     return stream.getvalue()
 
 
-def _cells(rows: Iterable[Customer], *, masks_phones: bool) -> Iterator[list[str]]:
-    for customer in rows:
-        phone = getattr(customer, "phone", None) or ""
-        cap, used = getattr(customer, "cap_fen", None), getattr(customer, "used_fen", None)
+def _cells(rows: Iterable[ListRow], *, masks_phones: bool) -> Iterator[list[str]]:
+    for row in rows:
+        phone = row.phone or ""
         yield [
-            customer.number,
-            customer.party.name,
-            customer.party.uscc or "",
-            customer.get_stage_display(),
-            getattr(customer, "class_name", None) or "",
-            customer.unit.name,
-            getattr(customer, "owner_name", None) or "",
-            getattr(customer, "group_name", None) or "",
-            "" if cap is None else format_wan(cap),
-            "" if used is None else format_wan(used),
+            row.number,
+            row.name,
+            row.uscc or "",
+            row.stage_name,
+            row.class_name,
+            row.unit_name,
+            row.owner_name,
+            row.group_name or "",
+            "" if row.cap_fen is None else format_wan(row.cap_fen),
+            "" if row.used_fen is None else format_wan(row.used_fen),
             mask_phone(phone) if masks_phones and phone else phone,
-            customer.next_step,
-            str(customer.next_step_date or ""),
-            str(customer.last_contact_date or ""),
+            row.next_step,
+            str(row.next_step_date or ""),
+            str(row.last_contact_date or ""),
         ]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import F, Q, QuerySet, Sum
 
 from shouxin.bank.models import CapitalFigure
 from shouxin.bank.scope import DataScope, Reach
@@ -32,27 +32,6 @@ from shouxin.policy.products import find_product
 
 NODES_MAX = 2000
 """More than this is no picture for people; the chart says that it was cut."""
-
-
-# --- customers -----------------------------------------------------------------------------------------------------
-
-
-def customer_rows(
-    customers: QuerySet[Customer], *, as_of: dt.date, columns: Collection[str] | None = None
-) -> QuerySet[Customer]:
-    """A list row with class, owner, telephone, group, limit and use; a constant number of queries for a page."""
-    rows = with_list_columns(customers)
-    if columns is not None and "pool" in columns:
-        rows = rows.select_related("main_class")
-    if columns is None or {"limit", "used"} & set(columns):
-        node = Node.objects.filter(customer=OuterRef("pk"), kind=Node.Kind.CUSTOMER)
-        rows = rows.annotate(
-            cap_fen=Subquery(node.values("cap_fen")[:1]), used_fen=Subquery(node.values("used_fen")[:1])
-        )
-    if columns is None or "group" in columns:
-        group = memberships_on(as_of).filter(customer=OuterRef("pk")).values("group__name")[:1]
-        rows = rows.annotate(group_name=Subquery(group))
-    return rows.prefetch_related("tags__tag") if columns is not None and "tags" in columns else rows
 
 
 # --- groups ----------------------------------------------------------------------------------------------------------
@@ -119,10 +98,14 @@ class GroupRow:
         return len(self.customer_ids)
 
 
-def list_group_rows(*, scope: DataScope, as_of: dt.date) -> list[GroupRow]:
-    """Confirmed groups and undecided proposals that hold a customer in view, the largest share first."""
-    members = _members_of_confirmed(as_of)
-    candidates = list(list_candidates(find_latest_determination()).filter(status=Candidate.Status.PROPOSED))
+def list_group_rows(*, scope: DataScope, as_of: dt.date, text: str = "") -> list[GroupRow]:
+    """Confirmed groups and undecided proposals that hold a customer in view, the largest share first; with a text
+    those that have it in their name or number."""
+    members = _members_of_confirmed(as_of, text)
+    proposed_ones = list_candidates(find_latest_determination()).filter(status=Candidate.Status.PROPOSED)
+    candidates = list(proposed_ones.filter(Q(name__contains=text) | Q(label__contains=text)) if text else proposed_ones)
+    if not members and not candidates:
+        return []
     proposed = {
         candidate.pk: frozenset(
             member.party.customer.pk for member in found if member.is_customer and hasattr(member.party, "customer")
@@ -185,10 +168,13 @@ def _group_row(
     )
 
 
-def _members_of_confirmed(as_of: dt.date) -> dict[Membership, frozenset[int]]:
+def _members_of_confirmed(as_of: dt.date, text: str) -> dict[Membership, frozenset[int]]:
     """One membership of each group, to carry the group, with all its customers."""
     by_group: defaultdict[int, list[Membership]] = defaultdict(list)
-    for membership in memberships_on(as_of).select_related("group").order_by("pk"):
+    memberships = memberships_on(as_of)
+    if text:
+        memberships = memberships.filter(Q(group__name__contains=text) | Q(group__number__contains=text))
+    for membership in memberships.select_related("group").order_by("pk"):
         by_group[membership.group_id].append(membership)
     return {rows[0]: frozenset(row.customer_id for row in rows) for rows in by_group.values()}
 

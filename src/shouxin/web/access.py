@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import wraps
 from typing import Concatenate, ParamSpec
 
@@ -15,11 +15,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from shouxin.bank.models import RoleAssignment, Staff
-from shouxin.bank.scope import DataScope, roles_of, scope_of
-from shouxin.bank.selectors import FigureMissingError, get_business_date
+from shouxin.bank.scope import DataScope, Reach, roles_of, scope_of
+from shouxin.bank.selectors import FigureMissingError, business_date_of, find_institution
 from shouxin.domain.parameters import NotInForceError
 from shouxin.parties.models import Customer
 from shouxin.parties.selectors import editable_customers, visible_customers
+from shouxin.web import page_memory
 
 P = ParamSpec("P")
 EARLIEST, LATEST = dt.date(1950, 1, 1), dt.date(2200, 1, 1)  # what a page can sensibly be asked to show
@@ -35,6 +36,8 @@ class Visit:
     scope: DataScope
     business_date: dt.date
     as_of: dt.date
+    institution_name: str = ""
+    _kept: dict[str, QuerySet[Customer]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def now(self) -> dt.datetime:
@@ -51,12 +54,19 @@ class Visit:
 
     @property
     def customers(self) -> QuerySet[Customer]:
-        return visible_customers(self.scope)
+        """Those in view, as a new query each time; what the view rests on is read once a request."""
+        if "seen" not in self._kept:
+            self._kept["seen"] = visible_customers(self.scope)
+        return self._kept["seen"].all()
 
     @property
     def editable_customers(self) -> QuerySet[Customer]:
         """Those in view that this person may change."""
         return editable_customers(self.scope)
+
+    def may_change(self, customer: Customer) -> bool:
+        """Whether a customer in view is more than looked on: after a handover the earlier owner only looks."""
+        return self.scope.reach is not Reach.OWN or self.editable_customers.filter(pk=customer.pk).exists()
 
     @property
     def sees_full_phones(self) -> bool:
@@ -71,9 +81,11 @@ def visit_of(request: HttpRequest) -> Visit:
     made = getattr(request, "visit", None)
     if isinstance(made, Visit) and made.actor == actor:
         return made
+    if request.method != "GET":
+        page_memory.forget_what_changes(actor.pk)
     prefetch_related_objects([actor], "role_assignments")
-    business_date = get_business_date()
-    as_of = business_date
+    institution = find_institution()
+    as_of = business_date = business_date_of(institution)
     asked = request.GET.get("as_of", "")
     if asked:
         try:
@@ -89,6 +101,7 @@ def visit_of(request: HttpRequest) -> Visit:
         scope=scope_of(actor, as_of=business_date),
         business_date=business_date,
         as_of=as_of,
+        institution_name=institution.name if institution else "",
     )
     request.visit = visit  # type: ignore[attr-defined]  # what stands around the page asks again
     return visit

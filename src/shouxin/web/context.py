@@ -1,51 +1,66 @@
 """What every page shows around its content: navigation by role, who is signed in, the business day, what waits."""
 
+from collections.abc import Callable
+from functools import cache, partial
+
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from shouxin.approvals.selectors import tasks_of
-from shouxin.bank.models import Institution, RoleAssignment, Staff
-from shouxin.bank.scope import roles_of, scope_of
-from shouxin.bank.selectors import get_business_date
+from shouxin.bank.models import RoleAssignment, Staff
+from shouxin.bank.selectors import find_institution
 from shouxin.facilities.models import Drawing
 from shouxin.groups.selectors import list_open_merge_tasks
-from shouxin.parties.selectors import visible_customers
-from shouxin.web.access import Visit
+from shouxin.web import page_memory
+from shouxin.web.access import Visit, visit_of
 
 Role = RoleAssignment.Role
 _WITH_CUSTOMERS = frozenset({Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD})
 _WHOLE_BANK = {Role.RISK_OFFICER, Role.APPROVER, Role.AUDITOR}
 
 
+_NAMES = (
+    "institution_name", "business_date", "staff_name", "staff_unit", "staff_role", "waiting_count", "waiting_url",
+    "navigation",
+)  # fmt: skip
+
+
 def navigation(request: HttpRequest) -> dict[str, object]:
-    """Context for base.html; nearly nothing for visitors who are not signed in."""
-    institution = Institution.objects.first()
-    name = institution.name if institution else ""
+    """Context for base.html, found out when a template uses it: a part of a page never does."""
+    found = cache(lambda: _around(request))
+    return {name: partial(_one_of, found, name) for name in _NAMES}
+
+
+def _one_of(found: Callable[[], dict[str, object]], name: str) -> object:
+    return found().get(name, "")
+
+
+def _around(request: HttpRequest) -> dict[str, object]:
+    """Nearly nothing for visitors who are not signed in."""
     actor = getattr(request, "user", None)
     if not isinstance(actor, Staff):
-        return {"institution_name": name}
-    visit = getattr(request, "visit", None)
-    if isinstance(visit, Visit) and visit.actor == actor:
-        day, roles, scope = visit.business_date, visit.roles, visit.scope
-    else:
-        day = get_business_date()
-        roles, scope = roles_of(actor, as_of=day), scope_of(actor, as_of=day)
-    waiting = Drawing.objects.filter(
-        state=Drawing.State.RESERVED, facility__customer__in=visible_customers(scope)
-    ).count()
-    tasks = list_open_merge_tasks().count() if Role.IDENTIFICATION_OFFICER in roles else 0
-    steps = len(tasks_of(actor, as_of=day))
+        institution = find_institution()
+        return {"institution_name": institution.name if institution else ""}
+    visit = visit_of(request)
+    waiting, tasks, steps = page_memory.badges.get(actor.pk, lambda: _count_badges(visit))
     return {
-        "institution_name": name,
-        "business_date": day,
+        "institution_name": visit.institution_name,
+        "business_date": visit.business_date,
         "staff_name": actor.name,
         "staff_unit": actor.unit.name,
-        "staff_role": "、".join(str(Role(role).label) for role in sorted(roles)),
+        "staff_role": "、".join(str(Role(role).label) for role in sorted(visit.roles)),
         "waiting_count": waiting + tasks + steps,
         "waiting_url": reverse("workbench") + "#waiting",
-        "navigation": _sections(request.path, roles, waiting=waiting, tasks=tasks, steps=steps),
+        "navigation": _sections(request.path, visit.roles, waiting=waiting, tasks=tasks, steps=steps),
     }
+
+
+def _count_badges(visit: Visit) -> tuple[int, int, int]:
+    """Drawings that wait for a release, 合并认定 tasks, steps of cases."""
+    waiting = Drawing.objects.filter(state=Drawing.State.RESERVED, facility__customer__in=visit.customers).count()
+    tasks = list_open_merge_tasks().count() if Role.IDENTIFICATION_OFFICER in visit.roles else 0
+    return waiting, tasks, len(tasks_of(visit.actor, as_of=visit.business_date))
 
 
 def _sections(path: str, roles: frozenset[str], *, waiting: int, tasks: int, steps: int) -> list[dict[str, object]]:
@@ -73,6 +88,11 @@ def _sections(path: str, roles: frozenset[str], *, waiting: int, tasks: int, ste
                     if roles & {*_WITH_CUSTOMERS, Role.ADMINISTRATOR}
                     else []
                 ),
+                *([item("segment_list", _("目标客户群"), "filter")] if roles & _WITH_CUSTOMERS else []),
+                *([item("customer_quality", _("名单质量"), "report-analytics")] if roles & _WITH_CUSTOMERS else []),
+                item("service_case_list", _("客户事项"), "clipboard-data"),
+                *([item("community", _("联谊"), "users-group")] if roles & _WITH_CUSTOMERS else []),
+                *([item("absence", _("外出与顶岗"), "calendar-event")] if roles & _WITH_CUSTOMERS else []),
                 *([item("duplicate_list", _("疑似重复"), "git-merge")] if Role.BRANCH_HEAD in roles else []),
                 *([item("suspected_links", _("关联线索"), "route")] if Role.IDENTIFICATION_OFFICER in roles else []),
                 item("group_list", _("集团客户"), "sitemap", tasks),

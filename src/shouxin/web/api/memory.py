@@ -18,16 +18,19 @@ _MOST = 50_000  # entries, then the memory starts anew
 
 
 class ShortMemory:
-    """Values by key, each for the seconds of the setting."""
+    """Values by key, each for the seconds of a setting."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, *, setting: str = "SHOUXIN_API_MEMORY_SECONDS"
+    ) -> None:
         self._clock = clock
+        self._setting = setting
         self._lock = threading.Lock()
         self._values: dict[Hashable, tuple[float, object]] = {}
 
     def get(self, key: Hashable, find: Callable[[], V]) -> V:
         """The remembered value, or what ``find`` gives; None and errors are not remembered."""
-        seconds = settings.SHOUXIN_API_MEMORY_SECONDS
+        seconds = getattr(settings, self._setting)
         if seconds <= 0:
             return find()
         now = self._clock()
@@ -42,3 +45,10 @@ class ShortMemory:
                 # Counted from before the question, so that nothing is believed for longer than the setting says.
                 self._values[key] = (now, value)
         return value
+
+    def forget(self, key: Hashable) -> None:
+        """Ask anew next time."""
+        self._values.pop(key, None)
+
+    def clear(self) -> None:
+        self._values.clear()

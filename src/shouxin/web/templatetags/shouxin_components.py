@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from django import forms, template
 from django.forms.boundfield import BoundField
@@ -14,7 +14,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from shouxin.domain.findings import Finding
-from shouxin.web.templatetags.shouxin_format import NOTHING, Fen, icon, translated
+from shouxin.web.templatetags.shouxin_format import NOTHING, Fen, icon, translated, wan
 
 register = template.Library()
 
@@ -69,11 +69,17 @@ def _usage_percent(ratio: Decimal, level: UsageLevel) -> str:
     return f"{whole:,f}%"
 
 
-@register.inclusion_tag("components/usage_bar.html")
-def usage_bar(used: Fen, cap: Fen, label: str = "", warn_from: Decimal | None = None) -> dict[str, object]:
+@register.simple_tag
+def usage_bar(used: Fen, cap: Fen, label: str = "", warn_from: Decimal | None = None) -> SafeString:
     """``{% usage_bar used cap label="宏达集团" %}``, both amounts in 分."""
     usage = usage_of(used, cap, warn_from or WARN_FROM_RATIO)
-    return {"usage": usage, "used": used, "cap": cap, "label": label}
+    words = format_html('<span class="visually-hidden">{}</span>', usage.words) if usage.words else ""
+    return format_html(
+        '<span class="usage usage-{}"><progress max="1000" value="{}" aria-label="{}" title="{} / {} {}">{}</progress>'
+        '<span class="usage-figure">{}</span>{}</span>',
+        usage.level, usage.position, label or _("已用比例"), wan(used), wan(cap), _("万元"), usage.percent,
+        usage.percent, words,
+    )  # fmt: skip
 
 
 # --- badges -----------------------------------------------------------------------------------------------------
@@ -211,13 +217,3 @@ def is_checkbox(field: BoundField) -> bool:
 @register.filter
 def is_choice_list(field: BoundField) -> bool:
     return isinstance(field.field.widget, (forms.CheckboxSelectMultiple, forms.RadioSelect))
-
-
-@register.simple_tag
-def pool_days(due: dict[int, Any], customer_id: int) -> SafeString | str:
-    """Days until a prospect goes back to the pool: red when it is due, amber inside a week's warning."""
-    found = due.get(customer_id)
-    if found is None:
-        return "—"
-    tone = "text-red" if found.remaining_days < 0 else "text-amber" if found.remaining_days <= 7 else ""
-    return format_html('<span class="{}">{}</span>', tone, found.remaining_days)

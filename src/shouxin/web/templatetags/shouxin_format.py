@@ -235,6 +235,11 @@ def _icon_paths(name: str) -> SafeString:
 @register.simple_tag
 def icon(name: str, label: str = "", css: str = "") -> SafeString:
     """``{% icon "users" %}`` as an inline drawing; a ``label`` makes it speak, otherwise it is decoration."""
+    return _drawn(name, str(label), css)
+
+
+@functools.lru_cache(maxsize=1024)
+def _drawn(name: str, label: str, css: str) -> SafeString:
     return format_html(
         '<svg class="icon{}" width="20" height="20" viewBox="0 0 24 24" fill="none" stroke="currentColor"'
         ' stroke-width="1.75" stroke-linecap="round" stroke-linejoin="round" {}>{}</svg>',

@@ -1,9 +1,9 @@
 """The customer list and a customer's page."""
 
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import QuerySet
 from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
@@ -12,6 +12,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from shouxin.bank.models import Staff
+from shouxin.domain.exposure import Totals, totals_by_customer
 from shouxin.facilities import selectors as facilities
 from shouxin.groups.selectors import find_group_of, open_candidates_with
 from shouxin.limits.models import Node
@@ -19,7 +21,6 @@ from shouxin.parties import services
 from shouxin.parties.bulk import classify_many, tag_many
 from shouxin.parties.models import ContactPoint, Customer, CustomerClass, SavedView, Tag
 from shouxin.parties.ownership import OwnershipError, transfer_customers
-from shouxin.parties.pool import due_for_pool
 from shouxin.parties.selectors import (
     classification_on,
     find_similar,
@@ -38,13 +39,17 @@ from shouxin.reporting.customer_list import (
     Filters,
     capped_count,
     class_counts,
-    page_of,
+    find_page,
 )
 from shouxin.reporting.exports import customer_csv, customer_xlsx
-from shouxin.reporting.selectors import customer_rows
+from shouxin.reporting.list_rows import list_rows, newest_ids, rows_in_parts
+from shouxin.web import page_memory
 from shouxin.web.access import Role, Visit, page
 from shouxin.web.forms import ClassForm, ContactForm, NextStepForm, ProspectForm, RowForm
+from shouxin.web.views.customer_work import WORKERS, service_context
 from shouxin.web.views.engagement import relationship_context
+
+PRINT_ROWS_MAX, TAGS_MAX = 500, 200
 
 
 def filters_of(request: HttpRequest, visit: Visit) -> Filters:
@@ -54,12 +59,11 @@ def filters_of(request: HttpRequest, visit: Visit) -> Filters:
 @page()
 def show_list(request: HttpRequest, visit: Visit) -> HttpResponse:
     filters = filters_of(request, visit)
-    found = filters.apply(visit.customers, as_of=visit.as_of, staff_id=visit.actor.pk)
-    rows, pager = page_of(
-        customer_rows(found, as_of=visit.as_of, columns=filters.columns), request.GET, order=filters.order
-    )
-    pager["count_text"] = _count_text(found, exactly=request.GET.get("count") == "exact")
+    seen = find_page(filters, visit.customers, request.GET, as_of=visit.as_of, staff_id=visit.actor.pk)
+    pager = seen.pager
+    pager["count_text"] = _count_text(seen.count, filters, visit, exactly=request.GET.get("count") == "exact")
     pager["can_count"] = "+" if pager["count_text"].count("+") else ""
+    rows = list_rows(seen.ids, as_of=visit.as_of, columns=filters.columns)
     context = {
         "rows": rows,
         "pager": pager,
@@ -69,25 +73,26 @@ def show_list(request: HttpRequest, visit: Visit) -> HttpResponse:
         "visit": visit,
         **_headings(filters.columns),
         "can_edit": visit.has(Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD),
-        "pool": {due.customer.pk: due for due in due_for_pool(rows, day=visit.as_of)}
-        if "pool" in filters.columns
-        else {},
     }
     if request.headers.get("HX-Target") == "customer-table":
         return render(request, "pages/_customer_table.html", context)
     return render(request, "pages/customer_list.html", context | _around_list(request, visit, filters))
 
 
-def _count_text(found: QuerySet[Customer], *, exactly: bool) -> str:
-    if exactly:
-        return _("%(n)s 户") % {"n": f"{found.order_by().count():,}"}
-    count = capped_count(found)
-    return _("%(n)s 户") % {"n": f"{count:,}"} if count <= COUNT_MAX else _("%(n)s+ 户") % {"n": f"{COUNT_MAX:,}"}
+def _count_text(count: int, filters: Filters, visit: Visit, *, exactly: bool) -> str:
+    if count > COUNT_MAX and exactly:
+        found = filters.apply(visit.customers, as_of=visit.as_of, staff_id=visit.actor.pk)
+        count = found.order_by().count()
+    if count <= COUNT_MAX or exactly:
+        return _("%(n)s 户") % {"n": f"{count:,}"}
+    return _("%(n)s+ 户") % {"n": f"{COUNT_MAX:,}"}
 
 
 def _around_list(request: HttpRequest, visit: Visit, filters: Filters) -> dict[str, object]:
     """What stands around the table: choices, chips, saved views, actions, the acts on what is selected."""
-    all_classes = list(list_classes())
+    all_classes, tags, units, receivers, views = page_memory.choices.get(
+        (visit.actor.pk, visit.scope), lambda: _choices(visit)
+    )
     actions: list[dict[str, object]] = [
         {"label": _("看板"), "url": _with_query(request, "customer_board"), "icon": "layout-dashboard"},
         {"label": _("打印"), "url": _with_query(request, "customer_print"), "icon": "printer"},
@@ -100,17 +105,30 @@ def _around_list(request: HttpRequest, visit: Visit, filters: Filters) -> dict[s
         actions.append({"label": _("新建准客户"), "url": reverse("customer_add"), "icon": "plus", "primary": True})
     return {
         "classes": class_counts(visit.customers, [c for c in all_classes if c.scheme.is_main]),
-        "units": units_in_view(visit.scope),
+        "units": units,
         "stages": Customer.Stage.choices,
         "orders": [("updated", _("最近更新")), ("next-step", _("下一步日期")), ("last-contact", _("最久未联系"))],
         "column_choices": _column_choices(),
         "chips": _chips(filters),
-        "views": saved_views_for(visit.actor),
-        "tags": Tag.objects.all()[:200],
-        "receivers": staff_in_units(visit.scope) if visit.has(Role.BRANCH_HEAD) else [],
+        "views": views,
+        "tags": tags,
+        "receivers": receivers,
         "all_classes": all_classes,
         "actions": actions,
     }
+
+
+def _choices(
+    visit: Visit,
+) -> tuple[list[CustomerClass], list[Tag], list[tuple[str, str]], list[Staff], list[SavedView]]:
+    """What may be chosen around the list: classes, tags, units, receivers of customers, saved views."""
+    return (
+        list(list_classes()),
+        list(Tag.objects.all()[:TAGS_MAX]),
+        units_in_view(visit.scope),
+        staff_in_units(visit.scope) if visit.has(Role.BRANCH_HEAD) else [],
+        list(saved_views_for(visit.actor)),
+    )
 
 
 def _headings(columns: tuple[str, ...]) -> dict[str, object]:
@@ -157,7 +175,7 @@ def board(request: HttpRequest, visit: Visit) -> HttpResponse:
     found = filters.apply(visit.customers, as_of=visit.as_of, staff_id=visit.actor.pk)
     by_stage = request.GET.get("by") == "stage"
     classes = list(CustomerClass.objects.filter(scheme__is_main=True))
-    kept: list[tuple[str, object, QuerySet[Customer]]] = (
+    kept: list[tuple[str, object, Any]] = (
         [(str(label), value, found.filter(stage=value)) for value, label in Customer.Stage.choices]
         if by_stage
         else [(c.name, c.pk, found.filter(main_class=c.pk)) for c in classes]
@@ -239,8 +257,7 @@ def _act(act: str, request: HttpRequest, visit: Visit, ids: list[int]) -> str | 
         count = transfer_customers(to_staff=to, reason=request.POST.get("reason", ""), **common)
         return _("%(n)s 户已转给 %(name)s") % {"n": count, "name": to.name}
     if act == "export":
-        rows = customer_rows(visit.customers.filter(pk__in=ids), as_of=visit.as_of).order_by("-updated_at", "-pk")
-        return _file(rows, "xlsx", visit)
+        return _file(newest_ids(visit.customers.filter(pk__in=ids), most=EXPORT_ROWS_MAX), "xlsx", visit)
     raise ValueError(_("请选择要做的操作。"))
 
 
@@ -276,12 +293,12 @@ def export(request: HttpRequest, visit: Visit, form: str) -> HttpResponse:
     if form not in {"csv", "xlsx"}:
         raise Http404
     found = filters_of(request, visit).apply(visit.customers, as_of=visit.as_of, staff_id=visit.actor.pk)
-    rows = customer_rows(found, as_of=visit.as_of).order_by("-updated_at", "-pk")[:EXPORT_ROWS_MAX]
-    return _file(rows, form, visit)
+    return _file(newest_ids(found, most=EXPORT_ROWS_MAX), form, visit)
 
 
-def _file(rows: QuerySet[Customer], form: str, visit: Visit) -> HttpResponse:
+def _file(ids: list[int], form: str, visit: Visit) -> HttpResponse:
     write = customer_csv if form == "csv" else customer_xlsx
+    rows = rows_in_parts(ids, as_of=visit.as_of)
     body = write(rows, actor=visit.actor, masks_phones=not visit.sees_full_phones, business_date=visit.business_date)
     kind = (
         "text/csv; charset=utf-8"
@@ -297,7 +314,7 @@ def _file(rows: QuerySet[Customer], form: str, visit: Visit) -> HttpResponse:
 def print_list(request: HttpRequest, visit: Visit) -> HttpResponse:
     """准客户名单 on paper."""
     found = filters_of(request, visit).apply(visit.customers, as_of=visit.as_of, staff_id=visit.actor.pk)
-    rows = list(customer_rows(found, as_of=visit.as_of).order_by("-updated_at", "-pk")[:500])
+    rows = list(rows_in_parts(newest_ids(found, most=PRINT_ROWS_MAX), as_of=visit.as_of))
     return render(request, "pages/customer_print.html", {"rows": rows, "visit": visit, "as_of": visit.as_of})
 
 
@@ -375,7 +392,9 @@ def ask_for(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
 
 def _get_customer(visit: Visit, number: str, *, to_change: bool = False) -> Customer:
     customers = visit.editable_customers if to_change else visit.customers
-    customer = customers.select_related("party", "unit", "main_owner", "main_class").filter(number=number).first()
+    customer = (
+        customers.select_related("party", "unit", "main_owner", "main_class", "profile").filter(number=number).first()
+    )
     if customer is None:
         raise Http404(_("没有这个客户，或不在您的数据范围内"))
     return customer
@@ -384,13 +403,14 @@ def _get_customer(visit: Visit, number: str, *, to_change: bool = False) -> Cust
 @page()
 def show(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
     customer = _get_customer(visit, number)
+    can_change = visit.has(*WORKERS) and visit.may_change(customer)
     group = find_group_of(customer.pk, as_of=visit.as_of)
-    totals = facilities.totals_of_customers([customer.pk], as_of=visit.as_of)[customer.pk]
     node = Node.objects.filter(customer=customer, kind=Node.Kind.CUSTOMER).first()
     contracts = list(facilities.list_facilities(customer.pk, as_of=visit.as_of))
     pairs = facilities.domain_deals(
         facilities.deals_on(visit.as_of).filter(customer=customer).select_related("branch"), as_of=visit.as_of
     )
+    totals = totals_by_customer(seen for _, seen in pairs).get(str(customer.pk), Totals(0, 0, Decimal(0)))
     drawings = facilities.list_drawings(customer.pk, limit=10)
     can_draw = visit.has(Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD) and contracts
     actions: list[dict[str, object]] = [{"label": _("打印"), "print": True}]
@@ -421,9 +441,12 @@ def show(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
             "drawings": [(drawing, resolve_product(drawing.facility.product).name) for drawing in drawings],
             "classes": classification_on(customer, as_of=visit.as_of),
             "owners": customer.ownerships.filter(valid_to__isnull=True).select_related("staff__unit"),
-            "contacts": customer.contact_points.all(),
             "referrals": referral_tree(customer, scope=visit.scope),
-            **relationship_context(customer, visit, kind=request.GET.get("event", "")),
+            **relationship_context(customer, visit, kind=request.GET.get("event", ""), can_change=can_change),
+            **service_context(customer, visit, can_change=can_change),
+            "contacts": customer.contact_points.all(),
+            "can_change": can_change,
+            "may_lock": visit.has(Role.BRANCH_HEAD),
             "contact_form": ContactForm(),
             "class_form": ClassForm(),
             "step_form": NextStepForm(
@@ -502,12 +525,6 @@ def edit_row(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
             return redirect(f"{reverse('customer_list')}?{filters.query()}")
     elif not request.GET.get("cancel"):
         return render(request, "pages/_customer_row_edit.html", context)
-    rows = customer_rows(visit.customers.filter(pk=customer.pk), as_of=visit.as_of, columns=filters.columns)
-    context |= {
-        "customer": rows.get(),
-        "can_edit": True,
-        "as_of": visit.as_of,
-        "pool": {},
-        **_headings(filters.columns),
-    }
+    rows = list_rows([customer.pk], as_of=visit.as_of, columns=filters.columns)
+    context |= {"customer": rows[0], "can_edit": True, "as_of": visit.as_of, **_headings(filters.columns)}
     return render(request, "pages/_customer_row.html", context)

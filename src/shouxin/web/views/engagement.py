@@ -4,6 +4,7 @@ import datetime as dt
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import Prefetch, prefetch_related_objects
 from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -11,8 +12,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from shouxin.engagement import appointments, selectors, services
-from shouxin.engagement.models import Activity, Channel, SpecialDate, SuspectedLink
+from shouxin.engagement import appointments, care, sales, selectors, services, value
+from shouxin.engagement.models import Activity, Channel, Contact, SpecialDate, SuspectedLink
 from shouxin.engagement.services import EngagementError
 from shouxin.parties.models import Customer
 from shouxin.parties.pool import candidates_for_pool
@@ -26,19 +27,32 @@ from shouxin.web.engagement_forms import (
     PreferenceForm,
     SpecialDateForm,
 )
+from shouxin.web.service_forms import (
+    BestTimeForm,
+    ContributionForm,
+    DecisionForm,
+    PurchaseForm,
+    RequestForm,
+    SiteForm,
+)
 
 WORKERS = (Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD)
 
 
-def relationship_context(customer: Customer, visit: Visit, *, kind: str) -> dict[str, object]:
+def relationship_context(customer: Customer, visit: Visit, *, kind: str, can_change: bool = False) -> dict[str, object]:
     """What the customer page shows of the relationship, and its forms."""
-    contacts = list(customer.contacts.select_related("role", "spouse").prefetch_related("preferences", "best_times"))
+    people = Contact.objects.select_related("role", "spouse", "decision_verified_by")
+    people = people.prefetch_related("preferences", "best_times")
+    prefetch_related_objects([customer], Prefetch("contacts", people), "contact_points")
+    contacts = list(customer.contacts.all())
+    consents = dict(customer.consents.values_list("channel", "is_given"))
     now = visit.now
     known, levels, percent = selectors.level_coverage(contacts)
     return {
         "people": [(c, selectors.salutation(c), appointments.best_times(c)) for c in contacts],
         "topics": selectors.topics_for(contacts),
         "gatekeeper": appointments.gatekeeper_of(customer),
+        "sites": customer.sites.all(),
         "level_text": f"{known}/{levels} · {percent} %",
         "special_dates": customer.special_dates.select_related("contact"),
         "completeness": selectors.completeness(customer),
@@ -48,21 +62,24 @@ def relationship_context(customer: Customer, visit: Visit, *, kind: str) -> dict
                         ("message", _("信函与消息")), ("ownership", _("归属")), ("limit", _("额度")),
                         ("act", _("操作"))],
         "event_kind": kind,
-        "consents": [(c, label, _consent(customer, c)) for c, label in Channel.choices],
+        "consents": [(c, label, consents.get(c)) for c, label in Channel.choices],
         "links": customer.suspected_links.select_related("raised_by"),
-        "activity_form": ActivityForm(initial={"happened_at": timezone.localtime(now).strftime("%Y-%m-%dT%H:%M")},
-                                      customer=customer),
+        "appointments": [(a, appointments.preparation_gaps(a)) for a in customer.appointments.filter(
+            done_as__isnull=True).select_related("contact", "staff", "customer")],
+        **(_forms(customer, now) if can_change else {}),
+    }  # fmt: skip
+
+
+def _forms(customer: Customer, now: dt.datetime) -> dict[str, Any]:
+    """What people with customers write on the page."""
+    at = timezone.localtime(now).strftime("%Y-%m-%dT%H:%M")
+    return {
+        "activity_form": ActivityForm(initial={"happened_at": at}, customer=customer),
         "person_form": ContactPersonForm(customer=customer),
         "preference_form": PreferenceForm(customer=customer),
         "date_form": SpecialDateForm(customer=customer),
         "appointment_form": AppointmentForm(customer=customer),
-        "appointments": [(a, appointments.preparation_gaps(a)) for a in customer.appointments.filter(
-            done_as__isnull=True).select_related("contact", "staff", "customer")],
-    }  # fmt: skip
-
-
-def _consent(customer: Customer, channel: str) -> bool | None:
-    return next((c.is_given for c in customer.consents.all() if c.channel == channel), None)
+    }
 
 
 def _customer(visit: Visit, number: str) -> Customer:
@@ -81,33 +98,58 @@ def _say_errors(request: HttpRequest, form: Form) -> None:
 def add(request: HttpRequest, visit: Visit, number: str, what: str) -> HttpResponse:
     """Add one note, person, preference, day or appointment."""
     customer = _customer(visit, number)
-    forms: dict[str, Any] = {"activity": ActivityForm, "person": ContactPersonForm, "preference": PreferenceForm,
-                             "date": SpecialDateForm, "appointment": AppointmentForm}  # fmt: skip
-    if what not in forms:
+    if what not in _FORMS:
         raise Http404
-    form = forms[what](request.POST, customer=customer)
+    form = _FORMS[what](request.POST, customer=customer)
     if not form.is_valid():
         _say_errors(request, form)
         return redirect("customer_detail", number=number)
-    data: dict[str, Any] = form.cleaned_data
-    common: dict[str, Any] = {"actor": visit.actor, "business_date": visit.business_date}
     try:
-        match what:
-            case "activity":
-                services.record_activity(customer=customer, **common, **data)
-            case "person":
-                services.add_contact(customer=customer, **common, **data)
-            case "preference":
-                services.note_preference(**common, **data)
-            case "date":
-                SpecialDate.objects.create(customer=customer, **data)
-            case "appointment":
-                made = appointments.plan(actor=visit.actor, customer=customer, **data)
-                for gap in appointments.preparation_gaps(made):
-                    messages.warning(request, gap)
+        for warning in _write(what, customer, visit, form.cleaned_data):
+            messages.warning(request, warning)
     except EngagementError as error:
         messages.error(request, str(error))
     return redirect("customer_detail", number=number)
+
+
+def _write(what: str, customer: Customer, visit: Visit, data: dict[str, Any]) -> list[str]:
+    """One call for what was filled in; gives what should be said about it."""
+    common: dict[str, Any] = {"actor": visit.actor, "business_date": visit.business_date}
+    match what:
+        case "activity":
+            services.record_activity(customer=customer, **common, **data)
+        case "person":
+            services.add_contact(customer=customer, **common, **data)
+        case "preference":
+            services.note_preference(**common, **data)
+        case "date":
+            SpecialDate.objects.create(customer=customer, **data)
+        case "appointment":
+            made = appointments.plan(actor=visit.actor, customer=customer, **data)
+            return appointments.preparation_gaps(made)
+        case "time":
+            care.note_best_time(**common, **data)
+        case "decision":
+            care.verify_decision_power(**common, **data)
+        case "site":
+            care.add_site(customer=customer, **common, **data)
+        case "purchase":
+            sales.record_purchase(customer=customer, **common, **data)
+        case "contribution":
+            value.record_contribution(customer=customer, **common, **data)
+        case "request":
+            asked = care.record_request(customer=customer, **common, **data)
+            if asked.is_over_policy:
+                counts = {"n": asked.number_in_month, "most": asked.allowed_in_month}
+                return [_("超出该类别的服务标准：当月第 %(n)s 次免费上门，标准 %(most)s 次（CM-04）。") % counts]
+    return []
+
+
+_FORMS: dict[str, Any] = {
+    "activity": ActivityForm, "person": ContactPersonForm, "preference": PreferenceForm, "date": SpecialDateForm,
+    "appointment": AppointmentForm, "time": BestTimeForm, "decision": DecisionForm, "site": SiteForm,
+    "purchase": PurchaseForm, "contribution": ContributionForm, "request": RequestForm,
+}  # fmt: skip
 
 
 @require_POST
@@ -192,6 +234,8 @@ def workbench_blocks(visit: Visit) -> dict[str, object]:
     return {
         "appointments": mine[:8],
         "days_ahead": selectors.days_ahead(own, day=visit.business_date)[:8],
+        "over_policy": care.requests_over_policy(own, day=visit.business_date)[:8],
+        "open_cases": care.cases_in_view(visit.actor, own).filter(state="open")[:8],
         "pool_soon": candidates_for_pool(day=visit.business_date, staff_id=visit.actor.pk)[:8],
         "call_figures": appointments.call_figures(visit.actor, since=visit.now - dt.timedelta(days=30)),
     }

@@ -78,6 +78,8 @@ def show(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
             "visit_form": HandoverVisitForm(initial={"visited_date": visit.business_date,
                                                      "notice_date": visit.business_date}),
             "is_head": visit.has(Role.BRANCH_HEAD),
+            "is_over": handover.state in {Handover.State.DONE, Handover.State.CANCELLED},
+            "unvisited": sum(item.visited_date is None for item in items),
             "is_receiver": any(i.to_staff_id == visit.actor.pk and i.accepted_at is None for i in items),
             "steps": [(value, label, value == handover.state) for value, label in Handover.State.choices
                       if value != Handover.State.CANCELLED],
@@ -93,7 +95,7 @@ def act(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
     """One step of a handover; the steps themselves say who may take them and when."""
     handover = _handover(visit, pk)
     wanted = request.POST.get("act", "")
-    if wanted != "accept" and not visit.has(Role.BRANCH_HEAD):
+    if wanted not in {"accept", "visits"} and not visit.has(Role.BRANCH_HEAD):
         raise PermissionDenied(_("此步骤须由支行行长办理"))
     common: dict[str, Any] = {"actor": visit.actor, "handover": handover, "business_date": visit.business_date}
     try:
@@ -108,6 +110,11 @@ def act(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
                     if (key := request.POST.get(f"to-{item.pk}") or request.POST.get("to-all", "")) in people
                 }
                 steps.assign(receivers=chosen, **common)
+            case "visits":
+                form = HandoverVisitForm(request.POST)
+                if not form.is_valid():
+                    raise HandoverError("；".join(str(e) for errors in form.errors.values() for e in errors))
+                steps.record_rest_of_visits(**common, **form.cleaned_data)
             case "supervise":
                 steps.supervise(**common)
             case "reopen":

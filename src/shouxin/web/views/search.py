@@ -3,8 +3,9 @@
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from shouxin.parties.selectors import search_filter, with_list_columns
 from shouxin.policy import load_book
+from shouxin.reporting.customer_list import Filters, find_page
+from shouxin.reporting.list_rows import list_rows
 from shouxin.reporting.selectors import list_group_rows
 from shouxin.web.access import Visit, page
 from shouxin.web.charts import group_url
@@ -17,10 +18,11 @@ def show(request: HttpRequest, visit: Visit) -> HttpResponse:
     text = request.GET.get("q", "").strip()
     customers, groups, parameters = [], [], []
     if len(text) > 1:
-        found = visit.customers.filter(search_filter(text, finds_part_of_phone=visit.sees_full_phones))
-        customers = list(with_list_columns(found)[:HITS_MAX])
-        rows = list_group_rows(scope=visit.scope, as_of=visit.as_of)
-        groups = [(row, group_url(row)) for row in rows if text in row.name or text in row.label][:HITS_MAX]
+        filters = Filters(text=text[:200], only_whole_phones=not visit.sees_full_phones)
+        seen = find_page(filters, visit.customers, {}, as_of=visit.as_of, staff_id=visit.actor.pk)
+        customers = list_rows(seen.ids[:HITS_MAX], as_of=visit.as_of, columns=())
+        rows = list_group_rows(scope=visit.scope, as_of=visit.as_of, text=text)
+        groups = [(row, group_url(row)) for row in rows][:HITS_MAX]
         book = load_book()
         parameters = [
             parameter

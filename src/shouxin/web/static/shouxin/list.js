@@ -45,8 +45,28 @@ document.addEventListener('change', (event) => {
 document.addEventListener('submit', (event) => {
   if (event.target.matches('[data-bulk]')) sessionStorage.removeItem(KEY);
 });
-document.addEventListener('htmx:afterSettle', () => {
+// The table was replaced for other filters: what stands around it follows the address.
+const follow = () => {
   for (const field of document.querySelectorAll('[data-query]')) field.value = location.search.slice(1);
+  const here = new URLSearchParams(location.search);
+  for (const name of ['after', 'before', 'count']) here.delete(name);
+  for (const [name, value] of [...here]) if (!value) here.delete(name);
+  for (const link of document.querySelectorAll('.page-actions a')) {
+    const url = new URL(link.href);
+    if (/\/customers\/(board|print|export)/.test(url.pathname)) { url.search = here; link.href = url; }
+  }
+  for (const chip of document.querySelectorAll('[data-quick]')) {
+    const query = new URLSearchParams(here);
+    chip.dataset.quick ? query.set('quick', chip.dataset.quick) : query.delete('quick');
+    chip.href = `?${query}`;
+  }
+  const count = document.querySelector('[data-count]')?.textContent ?? '';
+  for (const copy of document.querySelectorAll('[data-count-copy], .page-head .page-sub')) copy.textContent = count;
+  const clear = document.querySelector('[data-clear]');
+  if (clear) clear.hidden = ![...here.keys()].some((name) => !['order', 'columns'].includes(name));
+};
+document.addEventListener('htmx:afterSettle', (event) => {
+  if (event.target.id === 'customer-table') follow();
   show();
 });
 show();
