@@ -172,11 +172,12 @@ def _read(file: Path) -> dict[str, Any]:
         document = json.loads(file.read_text(encoding="utf-8-sig"), parse_float=Decimal)
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise BadInputError(f"{file}: 不是有效的 JSON：{error}") from error
-    needed = ("institution", "as_of", "persons", "companies", "holdings", "deals", "deal_columns")
-    missing = [key for key in needed if not isinstance(document, dict) or key not in document]
-    if missing:
-        raise BadInputError(f"{file}: 缺少 {missing}")
-    return dict(document)
+    from shouxin.reporting.scenario_file import ScenarioFileError, completed
+
+    try:
+        return completed(document)
+    except ScenarioFileError as error:
+        raise BadInputError(f"{file} 不能运行，没有建库：\n{error}") from error
 
 
 def _run(document: dict[str, Any]) -> dict[str, Any]:
