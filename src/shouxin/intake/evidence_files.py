@@ -95,6 +95,7 @@ _COLUMNS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "nature": ("性质", "企业性质"),
         "customer": ("客户", "是否客户"),
         "industry": ("行业",),
+        "country": ("国家或地区", "国别", "注册地国家"),
         "total_votes": ("总表决权", "总股本"),
         "sex": ("性别",),
         "died": ("去世日期",),
@@ -331,6 +332,9 @@ def _entity(row: _Row) -> Entity:
             code = check_credit_code(code)
         except IdentifierError as error:
             raise _CellError("uscc", str(error), "USCC_INVALID") from error
+    country = row.text("country").upper() or "CN"
+    if not (len(country) == 2 and country.isascii() and country.isalpha()):
+        raise _CellError("country", "国家或地区须为两个字母的代码（ISO 3166-1），如 CN、HK、US")
     return Entity(
         id=row.needed("id"),
         name=row.needed("name"),
@@ -340,6 +344,7 @@ def _entity(row: _Row) -> Entity:
         legal_form=row.text("legal_form"),
         nature=row.text("nature"),
         industry=row.text("industry"),
+        country=country,
         total_votes=row.whole("total_votes") if row.text("total_votes") else None,
         sex=row.choice("sex", _SEXES),
         died_date=row.day("died"),

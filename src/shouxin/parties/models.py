@@ -33,6 +33,7 @@ class Party(models.Model):
     legal_form = models.CharField("法律形式", max_length=40, blank=True)
     nature = models.CharField("性质", max_length=40, blank=True)
     industry = models.CharField("行业", max_length=80, blank=True)
+    country = models.CharField("国家或地区", max_length=2, default="CN", db_default="CN")  # ISO 3166-1, two letters
     total_votes = models.BigIntegerField("总表决权（股）", null=True, blank=True)
     # persons
     identity_number = models.CharField("身份证号", max_length=18, null=True, blank=True)
@@ -47,6 +48,7 @@ class Party(models.Model):
             models.UniqueConstraint(Upper("uscc"), name="one_party_per_credit_code"),
             models.UniqueConstraint(fields=["identity_number"], name="one_party_per_identity_number"),
             models.CheckConstraint(condition=~Q(name=""), name="party_has_a_name"),
+            models.CheckConstraint(condition=Q(country__regex=r"^[A-Z]{2}$"), name="party_country_is_two_letters"),
             models.CheckConstraint(
                 condition=Q(kind="org") | Q(uscc__isnull=True, total_votes__isnull=True),
                 name="only_organisations_have_credit_codes",

@@ -178,7 +178,7 @@ def _branches_by_any_name() -> dict[str, OrgUnit]:
 # --- writers -------------------------------------------------------------------------------------------------------
 
 
-_ENTITY_FIELDS = ("name", "uscc", "legal_form", "nature", "industry", "total_votes", "sex", "death_date")
+_ENTITY_FIELDS = ("name", "uscc", "legal_form", "nature", "industry", "country", "total_votes", "sex", "death_date")
 
 
 def _entities(rows: Lines, actor: Staff | None, business_date: dt.date) -> list[Effect]:
@@ -193,6 +193,7 @@ def _entities(rows: Lines, actor: Staff | None, business_date: dt.date) -> list[
             "legal_form": entity.legal_form,
             "nature": entity.nature,
             "industry": entity.industry[:80],
+            "country": entity.country,
             "total_votes": entity.total_votes,
             "sex": entity.sex,
             "death_date": entity.died_date,

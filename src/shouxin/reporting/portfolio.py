@@ -1,4 +1,4 @@
-"""The bank's portfolio by currency, product, branch, industry and guarantor, from the totals of the end of a day."""
+"""The portfolio by currency, product, branch, industry, country and guarantor, from the totals of the end of a day."""
 
 import datetime as dt
 from dataclasses import dataclass

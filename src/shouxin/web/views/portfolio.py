@@ -1,4 +1,4 @@
-"""The bank's portfolio as the end of a day left it: by product, branch, industry, currency and guarantor."""
+"""The portfolio as the end of a day left it: by product, branch, industry, country, currency and guarantor."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
