@@ -47,11 +47,12 @@ def test_the_end_of_day_does_everything_once(chain: Chain, run_jobs: RunJobs) ->
     end_of_day.defer(timestamp=0)
     (result,) = run_jobs()
     assert {name: result[name] for name in ("expired", "returned", "portfolio_rows")} == {
-        "expired": 1, "returned": 1, "portfolio_rows": 4,
+        "expired": 1, "returned": 1, "portfolio_rows": 5,
     }  # fmt: skip
     assert used(chain.group) == 300
     assert Snapshot.objects.count() == Node.objects.count()
     assert PortfolioTotal.objects.get(dimension="BRANCH").posted_fen == 300
+    assert PortfolioTotal.objects.get(dimension="COUNTRY", value="CN").posted_fen == 300
     assert end_of_day.func(timestamp=0) == result, "the second run of a day gives the first one's result"
     assert JobRun.objects.get(job="limits.end_of_day").attempts == 1
 

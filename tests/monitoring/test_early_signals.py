@@ -59,7 +59,7 @@ def test_w14_leverage_above_the_line_of_the_industry(firm: Customer) -> None:
     assert two_years(firm, debts("70"), debts("70.01")) == ["W14"]
     alert = Alert.objects.get()
     assert alert.inputs["资产负债率"] == "70.01%"
-    assert (alert.inputs["阈值"], "第十一条" in alert.inputs["依据"]) == ("<= 70", True)
+    assert (alert.inputs["阈值"], "第十一条" in alert.inputs["依据"]) == ("≤ 70%", True)
     assert raised(firm) == [], "the same statement raises nothing twice"
     Alert.objects.update(state=Alert.State.CLOSED)
     assert raised(firm) == [], "nor once its alert is closed"
@@ -184,7 +184,7 @@ def test_w11_a_change_of_holders_controller_or_representative(firm: Customer) ->
     assert raised(firm, dt.date(2025, 7, 1)) == ["W11"]
     alert = Alert.objects.get()
     assert (alert.inputs["变更前"], alert.inputs["变更后"]) == ("股东 旧人 60%", "股东 新人 60%")
-    assert (alert.inputs["阈值"], alert.risk_type) == ("<= 30", "资产重组")
+    assert (alert.inputs["阈值"], alert.risk_type) == ("≤ 30 天", "资产重组")
     Post.objects.create(
         person=old, company=firm.party, post="法定代表人", valid_from=start, valid_to=dt.date(2025, 6, 2)
     )

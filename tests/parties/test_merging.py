@@ -9,7 +9,7 @@ from shouxin.limits.services import ensure_customer_node
 from shouxin.parties import merging
 from shouxin.parties.matching import refresh_pairs
 from shouxin.parties.merging import MergeError, foreign_keys_to, merge_customers, undo_merge
-from shouxin.parties.models import Customer, DuplicatePair, Ownership
+from shouxin.parties.models import ContactPoint, Customer, DuplicatePair, Ownership
 from shouxin.parties.selectors import search_filter
 from shouxin.parties.services import ContactInput, add_prospect
 from tests.conftest import DAY, SmallBank
@@ -92,3 +92,28 @@ def test_pairs_are_found_with_score_and_reasons_and_a_decision_stays(small_bank:
     assert found[c, d] == (85, ["电话相同"])
     DuplicatePair.objects.filter(first=c).update(state="different", decided_by=small_bank.head_west)
     assert refresh_pairs(day=DAY) == 1
+
+
+def test_a_merge_that_was_undone_is_asked_about_again(small_bank: SmallBank) -> None:
+    a, b = add(small_bank, "明远（杭州）贸易有限公司"), add(small_bank, "明远(杭州)贸易有限责任公司")
+    refresh_pairs(day=DAY)
+    record = merge_customers(actor=small_bank.head_west, kept=a, merged=b, reason="同一家", business_date=DAY)
+    assert DuplicatePair.objects.get().state == "merged"
+    undo_merge(actor=small_bank.head_west, merge=record, business_date=DAY)
+    assert (DuplicatePair.objects.get().state, DuplicatePair.objects.get().decided_by) == ("open", None)
+
+
+def test_namesakes_at_nearly_one_address_are_proposed(small_bank: SmallBank) -> None:
+    """A few characters may differ, a house number may not; another name at the address is another person."""
+    rows = (
+        ("张伟", "杭州市西湖区河滨路18号"), ("张伟", "杭州西湖区河滨路 18 号"), ("张伟", "杭州市西湖区河滨路19号"),
+        ("张芳", "杭州市西湖区河滨路18号2"),
+    )  # fmt: skip
+    people = []
+    for name, address in rows:
+        person = add(small_bank, name, kind="person")
+        ContactPoint.objects.create(customer=person, kind="address", value=address)
+        people.append(person)
+    assert refresh_pairs(day=DAY) == 1
+    pair = DuplicatePair.objects.get()
+    assert (pair.first, pair.second, pair.reasons) == (people[0], people[1], ["地址相近"])

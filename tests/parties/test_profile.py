@@ -1,10 +1,11 @@
 """What a customer is: target groups, profile, lock, assistants, and the identity number whose reading is logged."""
 
 import pytest
+from django.db import IntegrityError
 
 from shouxin.audit.models import Entry
 from shouxin.parties import profile, segments
-from shouxin.parties.models import Customer, Ownership, Segment, SegmentList, SegmentMember
+from shouxin.parties.models import Customer, Ownership, Party, Segment, SegmentList, SegmentMember
 from shouxin.parties.ownership import OwnershipError, add_assistant, transfer_customers
 from shouxin.parties.pool import PoolError, release
 from shouxin.parties.selectors import visible_customers
@@ -141,3 +142,17 @@ def test_the_own_list_is_the_main_owners_and_every_other_open_tie(small_bank: Sm
     for day, expected in ((DAY, {own, covered}), (DAY.replace(month=7, day=1), {own, covered}),
                           (DAY.replace(month=7, day=2), {own})):  # fmt: skip
         assert set(visible_customers(scope_of(small_bank.second_manager_west, as_of=day))) == expected
+
+
+def test_the_country_is_two_letters_and_home_when_empty(small_bank: SmallBank) -> None:
+    customer = add(small_bank.manager_west, "离岸公司")
+    assert customer.party.country == "CN"
+    client = sign_in(small_bank.manager_west)
+    client.post(f"/customers/{customer.number}/profile/", {"country": "hk"})
+    customer.party.refresh_from_db()
+    assert customer.party.country == "HK"
+    client.post(f"/customers/{customer.number}/profile/", {"country": "1"})
+    customer.party.refresh_from_db()
+    assert customer.party.country == "HK", "refused, nothing written"
+    with pytest.raises(IntegrityError, match="party_country_is_two_letters"):
+        Party.objects.filter(pk=customer.party_id).update(country="h1")

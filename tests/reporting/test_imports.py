@@ -14,7 +14,7 @@ from shouxin.intake.evidence_files import EvidenceError
 from shouxin.limits.models import Node
 from shouxin.parties.models import ClassScheme, Customer, CustomerClass, Party
 from shouxin.reporting.import_jobs import import_now
-from shouxin.reporting.imports import Outcome, import_table, read_file
+from shouxin.reporting.models import ImportJob
 from tests.conftest import DAY, SmallBank
 
 ENTITIES = (
@@ -25,21 +25,17 @@ HOLDINGS = "holder,company,percent\np,A,60\nA,B,51.5\np,A,5\n"
 
 def bring(
     tmp_path: Path, bank: SmallBank, table: str, content: str | bytes, *, skips: bool = False, dry: bool = False
-) -> Outcome:
+) -> ImportJob:
     file = tmp_path / f"{table}.csv"
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
-    if table == "customers":
-        job = import_now(actor=bank.manager_west, path=file, business_date=DAY, skips_bad_rows=skips, is_dry_run=dry)
-        return Outcome(job.created, job.updated, job.skipped, (), job.failed)
-    return import_table(
-        actor=bank.manager_west, table=table, raw=read_file(table, file), business_date=DAY,
-        skips_bad_rows=skips, is_dry_run=dry,
-    )  # fmt: skip
+    return import_now(
+        actor=bank.manager_west, table=table, path=file, business_date=DAY, skips_bad_rows=skips, is_dry_run=dry
+    )
 
 
-def counts(outcome: Outcome) -> tuple[int, int, int, int]:
-    assert outcome.created + outcome.updated + outcome.skipped + outcome.failed == outcome.read
-    return outcome.created, outcome.updated, outcome.skipped, outcome.failed
+def counts(job: ImportJob) -> tuple[int, int, int, int]:
+    assert job.created + job.updated + job.skipped + job.failed == job.rows_read
+    return job.created, job.updated, job.skipped, job.failed
 
 
 def test_evidence_comes_in_once_and_again_unchanged(small_bank: SmallBank, tmp_path: Path) -> None:
@@ -167,9 +163,9 @@ def test_deals_come_into_the_ledger_once_even_when_two_are_alike(small_bank: Sma
 @pytest.mark.parametrize(
     ("row", "column", "reason"),
     [
-        ("Z,W,流贷,1,,2025-03-01,", "customer", "没有编号或客户号为 Z"),
-        ("A,火星,流贷,1,,2025-03-01,", "branch", "没有机构号或名称为 火星"),
-        ("A,W,股票质押,1,,2025-03-01,", "product", "CB-11"),
+        ("Z,W,流贷,1,,2025-03-01,", "客户", "没有编号或客户号为 Z"),
+        ("A,火星,流贷,1,,2025-03-01,", "机构", "没有机构号或名称为 火星"),
+        ("A,W,股票质押,1,,2025-03-01,", "产品", "CB-11"),
         ("A,W,流贷,0,,2025-03-01,", "金额", "须大于 0"),
         ("A,W,流贷,1.001,,2025-03-01,", "金额", "不足一分"),
         ("A,W,流贷,1,,2025-03-01,2025-01-01", "到期日", "须晚于发放日"),

@@ -33,6 +33,7 @@ class Entity:
     legal_form: str = ""
     nature: str = ""
     industry: str = ""
+    country: str = "CN"
     total_votes: int | None = None
     sex: str = ""
     died_date: dt.date | None = None

@@ -6,7 +6,9 @@ knows today's counties refuses people born before one existed.
 
 import datetime as dt
 import re
+from collections.abc import Iterable
 
+import numpy as np
 import phonenumbers
 from stdnum.cn import uscc
 from stdnum.exceptions import InvalidChecksum, InvalidFormat, InvalidLength, ValidationError
@@ -20,23 +22,34 @@ _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _CHECK_CHARACTERS = "10X98765432"
 
 
-_CREDIT_CHARACTERS = {c: n for n, c in enumerate("0123456789ABCDEFGHJKLMNPQRTUWXY")}
-_CREDIT_WEIGHTS = tuple(pow(3, n, 31) for n in range(17))
-_CREDIT_CODE = re.compile(r"[0-9A-HJ-NPQRTUWXY]{2}\d{6}[0-9A-HJ-NPQRTUWXY]{10}")
+_CREDIT_CHARACTERS = "0123456789ABCDEFGHJKLMNPQRTUWXY"
+_CREDIT_WEIGHTS = np.array([pow(3, n, 31) for n in range(18)], dtype=np.int16)
+_CREDIT_VALUES = np.full(128, -1, dtype=np.int16)
+_CREDIT_VALUES[[ord(c) for c in _CREDIT_CHARACTERS]] = range(31)
 
 
-def is_credit_code(text: str) -> bool:
-    """Whether a text is a credit code in canonical form with its right check character; for lists of a million."""
-    if not _CREDIT_CODE.fullmatch(text):
-        return False
-    value = _CREDIT_CHARACTERS
-    total = sum(value[c] * w for c, w in zip(text, _CREDIT_WEIGHTS, strict=False))
-    return (31 - total % 31) % 31 == value[text[17]]
+def right_credit_codes(texts: Iterable[str]) -> set[str]:
+    """Of many texts those that are credit codes in canonical form with their right check character.
+
+    A code is right when the weighted sum of all eighteen characters is a multiple of 31, the check character having
+    weight one. One calculation for all: a list of a million is checked in a second.
+    """
+    codes = [text for text in texts if len(text) == 18 and text.isascii()]
+    if not codes:
+        return set()
+    characters = np.frombuffer("".join(codes).encode("ascii"), dtype=np.uint8).reshape(-1, 18)
+    values = _CREDIT_VALUES[characters]
+    area = characters[:, 2:8]
+    good = (values >= 0).all(axis=1) & ((area >= ord("0")) & (area <= ord("9"))).all(axis=1)
+    good &= (values[:, :17] @ _CREDIT_WEIGHTS[:17] + values[:, 17]) % 31 == 0
+    return {codes[place] for place in np.flatnonzero(good)}
 
 
 def check_credit_code(text: str) -> str:
     """The credit code in its canonical form. Raises IdentifierError with the reason."""
     code = uscc.compact(text).upper()
+    if right_credit_codes([code]):
+        return code
     try:
         return str(uscc.validate(code))
     except InvalidLength:

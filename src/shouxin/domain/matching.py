@@ -18,6 +18,7 @@ _FORMS = re.compile(
 )
 _BRACKETS = re.compile(r"[(\[【〔（].*?[)\]】〕）]")
 _NOT_WORD = re.compile(r"[\W_]+")
+_NUMBERS = re.compile(r"\d+")
 _PLACE_WORDS = re.compile(r"(省|市|县|区|自治区|自治州)")
 RARE_PAIRS = 4
 POSTINGS_MAX = 3_000
@@ -40,6 +41,8 @@ def score_names(first: str, second: str) -> tuple[int, tuple[str, ...]]:
     a, b = core_of(first), core_of(second)
     if a == b:
         return (100, ("名称相同",)) if first == second else (97, ("去掉法律形式、括号与全半角后名称相同",))
+    if _NUMBERS.sub("#", a) == _NUMBERS.sub("#", b):
+        return min(60, round(fuzz.ratio(a, b))), ("只差名称中的编号",)
     c, d = _PLACE_WORDS.sub("", a), _PLACE_WORDS.sub("", b)
     if c == d:
         return 92, ("只差行政区划用字",)
@@ -50,6 +53,14 @@ def score_names(first: str, second: str) -> tuple[int, tuple[str, ...]]:
     if len(shorter) >= 3 and _is_subsequence(shorter, longer):
         return max(round(ratio), 75), (f"“{shorter}”的各字依次出现在另一名称中",)
     return round(ratio), (f"名称相似度 {round(ratio)}",)
+
+
+def near_addresses(first: str, second: str) -> int:
+    """How alike two addresses are, 0-100; another number of a house or a room is another address."""
+    a, b = (_NOT_WORD.sub("", unicodedata.normalize("NFKC", text).lower()) for text in (first, second))
+    if _NUMBERS.findall(a) != _NUMBERS.findall(b):
+        return 0
+    return round(fuzz.ratio(_PLACE_WORDS.sub("", a), _PLACE_WORDS.sub("", b)))
 
 
 def _is_subsequence(short: str, long: str) -> bool:

@@ -14,9 +14,11 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 from pypinyin import Style, lazy_pinyin, pinyin_dict
+from pypinyin.seg import mmseg
 from pypinyin.style import convert
 
 _PAIRS_MAX = 120
@@ -72,38 +74,62 @@ def _each_character(rest: str) -> Any:
     return list(rest)
 
 
-def readings(name: str, *, is_person: bool) -> list[tuple[str, ...]]:
-    """The readings of each character of a plain name; of a surname all that are in use, a letter reads as itself."""
+@lru_cache(maxsize=50_000)
+def _readings_of_word(word: str) -> tuple[str, ...]:
+    """The readings of a word of the phrase book, or of a single character."""
+    found = tuple(lazy_pinyin(word, errors=_each_character))
+    return found if len(found) == len(word) else tuple(_reading(c) or c for c in word)
+
+
+def _usual_readings(name: str) -> list[str]:
+    """One reading for each character of a plain name: by the word it stands in where that matters."""
     if _BY_CONTEXT.isdisjoint(name):
-        found: list[tuple[str, ...]] = [(_reading(c) or c,) for c in name]
-    else:
-        found = [(text,) for text in lazy_pinyin(name, errors=_each_character)]
-        if len(found) != len(name):
-            found = [(_reading(c) or c,) for c in name]
+        return [_reading(c) or c for c in name]
+    return [reading for word in mmseg.seg.cut(name) for reading in _readings_of_word(word)]
+
+
+def _readings_of_surname(name: str, usual: str) -> tuple[str, ...]:
+    """Every reading in use of the first character of a person's name."""
     first = _READINGS_OF_SURNAMES.get(name[:1])
-    if first and is_person:
-        found[0] = tuple(dict.fromkeys((*first, *found[0])))
-    return found
+    return tuple(dict.fromkeys((*first, usual))) if first else (usual,)
 
 
 def pinyin_of(name: str) -> tuple[str, str]:
     """Pinyin and initials of a name, lower case without spaces: 宏达集团 → hongdajituan, hdjt."""
-    parts = readings(plain(name), is_person=False)
-    return "".join(p[-1] for p in parts)[:600], "".join(p[-1][0] for p in parts if p[-1])[:200]
+    return _joined(_usual_readings(plain(name)))
+
+
+def _joined(readings: list[str]) -> tuple[str, str]:
+    return "".join(readings)[:600], "".join([reading[0] for reading in readings])[:200]
 
 
 def search_vector(fields: SearchFields) -> str:
     """The lexemes of a customer with their positions, as PostgreSQL reads a tsvector."""
-    name = plain(fields.name)[:_PAIRS_MAX]
-    out = [f"'{name[i : i + 2]}':{i + 1}" for i in range(len(name) - 1)] or [f"'{name}':1"] * bool(name)
-    _append_readings(out, readings(name, is_person=fields.is_person) if name else [])
+    name = plain(fields.name)
+    return _vector(fields, name[:_PAIRS_MAX], _usual_readings(name[:_PAIRS_MAX]))
+
+
+def search_keys_and_vector(fields: SearchFields) -> tuple[str, str, str]:
+    """Pinyin, initials and lexemes of a new customer; the name is read once for all three."""
+    name = plain(fields.name)
+    readings = _usual_readings(name)
+    if len(name) > _PAIRS_MAX:
+        return *_joined(readings), search_vector(fields)
+    return *_joined(readings), _vector(fields, name, readings)
+
+
+def _vector(fields: SearchFields, name: str, readings: list[str]) -> str:
+    out = [f"'{pair[0]}{pair[1]}':{i}" for i, pair in enumerate(pairwise(name), 1)]
+    if len(name) == 1:
+        out = [f"'{name}':1"]
+    if name:
+        _append_readings(out, readings, _readings_of_surname(name, readings[0]) if fields.is_person else ())
     position = _FORMER_FROM
     for former in fields.former_names:
         position = _append_pairs(out, plain(former)[:_PAIRS_MAX], position)
     position = _PHONE_FROM
     for digits in fields.digits:
-        for i in range(len(digits) - 3):
-            out.append(f"'D{digits[i : i + 4]}':{position + i}")
+        out += [f"'D{digits[i : i + 4]}':{position + i}" for i in range(len(digits) - 3)]
         out.append(f"'P{digits}'")
         position += len(digits) + _GAP
     for code in (fields.number, fields.uscc, *fields.mails):
@@ -117,17 +143,19 @@ def search_vector(fields: SearchFields) -> str:
     return " ".join(out)
 
 
-def _append_readings(out: list[str], parts: list[tuple[str, ...]]) -> None:
-    before: tuple[str, ...] = ()
-    for place, part in enumerate(parts, start=1):
-        out.extend(f"'Y{syllable}':{place}" for syllable in part if len(syllable) > 1)
-        if before:
-            out.extend(f"'I{a[0]}{b[0]}':{place - 1}" for a in before for b in part if a and b)
-        before = part
+def _append_readings(out: list[str], readings: list[str], first: tuple[str, ...]) -> None:
+    """Syllables and neighbouring initials; ``first`` holds all readings of a surname."""
+    out += [f"'Y{syllable}':{place}" for place, syllable in enumerate(readings, 1) if len(syllable) > 1]
+    out += [f"'I{a[0]}{b[0]}':{place}" for place, (a, b) in enumerate(pairwise(readings), 1)]
+    for other in first:
+        if other != readings[0]:
+            out.append(f"'Y{other}':1")
+            if len(readings) > 1:
+                out.append(f"'I{other[0]}{readings[1][0]}':1")
 
 
 def _append_pairs(out: list[str], text: str, position: int) -> int:
-    out.extend(f"'{text[i : i + 2]}':{position + i}" for i in range(len(text) - 1))
+    out += [f"'{text[i : i + 2]}':{position + i}" for i in range(len(text) - 1)]
     return position + len(text) + _GAP
 
 

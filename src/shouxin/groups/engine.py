@@ -41,6 +41,7 @@ def read_evidence(around: Collection[int] | None = None) -> facts.Evidence:
             legal_form=party.legal_form,
             nature=party.nature,
             industry=party.industry,
+            country=party.country,
             total_votes=party.total_votes,
             sex=party.sex,
             died_date=party.death_date,

@@ -95,6 +95,7 @@ _COLUMNS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "nature": ("性质", "企业性质"),
         "customer": ("客户", "是否客户"),
         "industry": ("行业",),
+        "country": ("国家或地区", "国别", "注册地国家"),
         "total_votes": ("总表决权", "总股本"),
         "sex": ("性别",),
         "died": ("去世日期",),
@@ -148,6 +149,17 @@ _NEEDED: Mapping[str, tuple[str, ...]] = {
     "deals": ("customer", "branch", "product", "amount", "date"),
     "capital": ("kind", "date", "amount"),
 }
+
+
+def columns_of(table: str) -> Mapping[str, tuple[str, ...]]:
+    """The columns of a table with their other names."""
+    return _COLUMNS[table]
+
+
+def needed_of(table: str) -> tuple[str, ...]:
+    return _NEEDED[table]
+
+
 EVIDENCE_TABLES = ("entities", "holdings", "agreements", "concert", "kin", "posts", "dependence", "guarantees")
 TABLES = tuple(_COLUMNS)
 _KINDS = {
@@ -245,6 +257,70 @@ class _Row:
         return number
 
 
+class _PatientRow(_Row):
+    """Reads on after a wrong cell, so that a row says everything that is wrong with it; what it gives is not used."""
+
+    __slots__ = ("wrong",)
+
+    def __init__(self, places: Mapping[str, int], cells: list[str]) -> None:
+        super().__init__(places, cells)
+        self.wrong: dict[str, _CellError] = {}
+
+    def _note(self, error: _CellError) -> None:
+        self.wrong.setdefault(error.column, error)
+
+    def needed(self, column: str) -> str:
+        try:
+            return super().needed(column)
+        except _CellError as error:
+            self._note(error)
+            return "0"
+
+    def choice(self, column: str, choices: Mapping[str, Any]) -> Any:
+        try:
+            return super().choice(column, choices)
+        except _CellError as error:
+            self._note(error)
+            return next(iter(choices.values()))
+
+    def day(self, column: str) -> dt.date | None:
+        try:
+            return super().day(column)
+        except _CellError as error:
+            self._note(error)
+            return None
+
+    def period(self) -> dict[str, dt.date | None]:
+        try:
+            return super().period()
+        except _CellError as error:
+            self._note(error)
+            return {"valid_from": None, "valid_to": None}
+
+    def micro_percent(self, column: str) -> int:
+        try:
+            return super().micro_percent(column)
+        except _CellError as error:
+            self._note(error)
+            return 0
+
+    def whole(self, column: str) -> int:
+        try:
+            return super().whole(column)
+        except _CellError as error:
+            self._note(error)
+            return 0
+
+
+def _all_wrong(reader: Callable[[_Row], Any], places: Mapping[str, int], cells: list[str]) -> list[_CellError]:
+    row = _PatientRow(places, cells)
+    try:
+        reader(row)
+    except _CellError as error:
+        row.wrong.setdefault(error.column, error)
+    return list(row.wrong.values())
+
+
 # --- one typed row of each table -------------------------------------------------------------------------------
 
 
@@ -256,6 +332,9 @@ def _entity(row: _Row) -> Entity:
             code = check_credit_code(code)
         except IdentifierError as error:
             raise _CellError("uscc", str(error), "USCC_INVALID") from error
+    country = row.text("country").upper() or "CN"
+    if not (len(country) == 2 and country.isascii() and country.isalpha()):
+        raise _CellError("country", "国家或地区须为两个字母的代码（ISO 3166-1），如 CN、HK、US")
     return Entity(
         id=row.needed("id"),
         name=row.needed("name"),
@@ -265,6 +344,7 @@ def _entity(row: _Row) -> Entity:
         legal_form=row.text("legal_form"),
         nature=row.text("nature"),
         industry=row.text("industry"),
+        country=country,
         total_votes=row.whole("total_votes") if row.text("total_votes") else None,
         sex=row.choice("sex", _SEXES),
         died_date=row.day("died"),
@@ -523,10 +603,11 @@ def read_table(table: str, raw: RawTable) -> tuple[list[tuple[int, Any]], list[R
             continue
         try:
             rows.append((line, reader(_Row(places, cells))))
-        except _CellError as error:
-            place = places.get(error.column)
-            title = error.column if place is None else raw.header[place]
-            errors.append(RowError(raw.file, line, title, error.reason, error.code))
+        except _CellError:
+            for error in _all_wrong(reader, places, cells):
+                place = places.get(error.column)
+                title = error.column if place is None else raw.header[place]
+                errors.append(RowError(raw.file, line, title, error.reason, error.code))
     return rows, errors
 
 

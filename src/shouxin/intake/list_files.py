@@ -7,12 +7,15 @@ before it is read: one endless line, a packed workbook that unfolds to gigabytes
 import codecs
 import csv
 import datetime as dt
+import io
 import re
+import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from python_calamine import CalamineError, load_workbook
 
@@ -109,7 +112,7 @@ def _looks_like_workbook(path: Path) -> bool:
 def _encoding_of(path: Path, name: str) -> str:
     """UTF-8 when every byte is, else GB18030; a file of one endless line is refused on the way."""
     decoders = {"UTF-8": codecs.getincrementaldecoder("utf-8")(), "GB18030": codecs.getincrementaldecoder("gb18030")()}
-    since_newline = line = 0
+    since_newline = line = broken = 0
     with path.open("rb") as stream:
         while block := stream.read(_BLOCK):
             if b"\0" in block:
@@ -120,14 +123,16 @@ def _encoding_of(path: Path, name: str) -> str:
                 raise _refused(name, reason, "LINE_TOO_LONG", line + 1)
             last = block.rfind(b"\n")
             since_newline = len(block) - last - 1 if last >= 0 else since_newline + len(block)
-            line += block.count(b"\n")
+            before, line = line, line + block.count(b"\n")
             for encoding, decoder in list(decoders.items()):
                 try:
                     decoder.decode(block)
-                except UnicodeDecodeError:
+                except UnicodeDecodeError as error:
+                    broken = before + block.count(b"\n", 0, error.start) + 1
                     del decoders[encoding]
             if not decoders:
-                raise _refused(name, "既不是 UTF-8 也不是 GB18030 编码的文本", "ENCODING_UNKNOWN", line)
+                reason = f"既不是 UTF-8 也不是 GB18030 编码的文本：第 {broken} 行有读不出的字节，请重新导出"
+                raise _refused(name, reason, "ENCODING_UNKNOWN", broken)
     for encoding, decoder in decoders.items():
         try:
             decoder.decode(b"", final=True)
@@ -160,16 +165,44 @@ def _open_workbook(path: Path, name: str, sheet: str) -> ListFile:
 
 
 def _refuse_bomb(path: Path, name: str) -> None:
-    """A workbook says how big it will be; what unfolds out of all proportion is not opened."""
+    """What a workbook says of its size is not believed: its parts are unfolded and counted, and thrown away."""
+    size = path.stat().st_size
+    most = UNPACKED_BYTES_MAX
+    if size * UNPACKED_RATIO_MAX < most:
+        most = max(UNPACKED_RATIO_FROM, size * UNPACKED_RATIO_MAX)
     try:
-        with zipfile.ZipFile(path) as packed:
+        with zipfile.ZipFile(path) as packed, path.open("rb") as stream:
             unpacked = sum(entry.file_size for entry in packed.infolist())
-    except (zipfile.BadZipFile, OSError) as error:
-        raise _refused(name, f"不是可读的 Excel 文件：{error}", "WORKBOOK_BROKEN") from error
-    is_bomb = unpacked > UNPACKED_RATIO_FROM and unpacked > UNPACKED_RATIO_MAX * max(1, path.stat().st_size)
-    if unpacked > UNPACKED_BYTES_MAX or is_bomb:
-        reason = f"展开后有 {unpacked:,} 字节，与文件大小不相称，已拒绝打开；请另存为普通工作簿或 CSV"
+            if unpacked <= most:
+                unpacked = 0
+                for entry in packed.infolist():
+                    unpacked += _unfolded_size(stream, entry, most - unpacked)
+                    if unpacked > most:
+                        break
+    except (zipfile.BadZipFile, zlib.error, OSError, struct.error) as error:
+        raise _refused(name, f"不是可读的 Excel 文件，可能没有传完：{error}", "WORKBOOK_BROKEN") from error
+    if unpacked > most:
+        reason = f"展开后有 {unpacked:,} 字节以上，与文件大小不相称，已拒绝打开；请另存为普通工作簿或 CSV"
         raise _refused(name, reason, "WORKBOOK_TOO_BIG")
+
+
+def _unfolded_size(stream: BinaryIO, entry: zipfile.ZipInfo, most: int) -> int:
+    """How many bytes one part unfolds to; the count stops soon after ``most``."""
+    stream.seek(entry.header_offset)
+    name_bytes, extra_bytes = struct.unpack("<26x2H", stream.read(30))
+    stream.seek(name_bytes + extra_bytes, io.SEEK_CUR)
+    if entry.compress_type != zipfile.ZIP_DEFLATED:
+        return entry.compress_size
+    unfold, left, total = zlib.decompressobj(-zlib.MAX_WBITS), entry.compress_size, 0
+    while left > 0 and not unfold.eof and total <= most:
+        block = stream.read(min(left, _BLOCK))
+        if not block:
+            raise zipfile.BadZipFile("file ends too soon")
+        left -= len(block)
+        while block and total <= most:
+            total += len(unfold.decompress(block, _BLOCK))
+            block = unfold.unconsumed_tail
+    return total
 
 
 def _titles(name: str, titles: list[str], below: list[str]) -> tuple[str, ...]:

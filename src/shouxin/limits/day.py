@@ -104,7 +104,7 @@ def close_month(*, business_date: dt.date) -> int:
 
 
 def total_portfolio(*, business_date: dt.date) -> int:
-    """The sums by currency, product, branch, industry and guarantor."""
+    """The sums by currency, product, branch, industry, country and guarantor."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT limit_total_portfolio(%s)", [business_date])
         return int(cursor.fetchone()[0])

@@ -81,9 +81,10 @@ def raise_early_signals(customers: Iterable[Customer], *, as_of: dt.date) -> lis
 
 def basis_of(line: InForce) -> dict[str, str]:
     """The value a signal was held against, with its article, for the alert's inputs."""
-    given = line.value.text if isinstance(line.value.text, str) else "、".join(line.value.text)
+    sign = {">=": "≥", "<=": "≤"}.get(line.parameter.comparison, line.parameter.comparison)
+    unit = {"percent": "%", "days": " 天", "count": ""}.get(line.parameter.unit, "")
     return {
-        "阈值": f"{line.parameter.comparison} {given}".strip(),
+        "阈值": f"{sign} {line.value.text}{unit}",
         "依据": f"{line.value.citation}（{line.value.article}）",
     }
 

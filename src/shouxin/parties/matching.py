@@ -3,10 +3,11 @@
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable
+from itertools import combinations
 
 from django.db import connection, transaction
 
-from shouxin.domain.matching import NameIndex
+from shouxin.domain.matching import NameIndex, near_addresses
 from shouxin.parties.models import Customer, DuplicatePair, Party
 from shouxin.policy import load_book
 
@@ -29,6 +30,8 @@ def find_pairs(*, score_min: int) -> list[tuple[int, int, int, list[str]]]:
     for kind, (label, column, weight) in _SHARED.items():
         for first, second in _sharing(kind, column):
             reasons[first, second].append((weight, label))
+    for first, second in _namesakes_at_near_addresses(score_min):
+        reasons[first, second].append((60, "地址相近"))
     rows = list(
         Customer.objects.filter(merged_into__isnull=True, party__kind=Party.Kind.ORGANISATION)
         .order_by("pk")
@@ -68,6 +71,22 @@ def _sharing(kind: str, column: str) -> Iterable[tuple[int, int]]:
         )
         for (ids,) in cursor.fetchall():
             yield from ((a, b) for i, a in enumerate(ids) for b in ids[i + 1 :])
+
+
+def _namesakes_at_near_addresses(score_min: int) -> Iterable[tuple[int, int]]:
+    """Persons of the very same name whose addresses differ in a few characters but in no number."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT array_agg(c.id ORDER BY c.id, t.id), array_agg(t.value ORDER BY c.id, t.id)"
+            " FROM parties_contactpoint t JOIN parties_customer c ON c.id = t.customer_id AND c.merged_into_id IS NULL"
+            " JOIN parties_party p ON p.id = c.party_id AND p.kind = 'person' WHERE t.kind = 'address'"
+            " GROUP BY p.name HAVING count(DISTINCT c.id) BETWEEN 2 AND %s",
+            [_GROUP_MAX],
+        )
+        for ids, addresses in cursor.fetchall():
+            for (a, one), (b, other) in combinations(zip(ids, addresses, strict=True), 2):
+                if a != b and one != other and near_addresses(one, other) >= score_min:
+                    yield a, b
 
 
 @transaction.atomic

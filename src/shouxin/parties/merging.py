@@ -182,6 +182,10 @@ def undo_merge(*, actor: Staff, merge: CustomerMerge, business_date: dt.date) ->
         merged_into=None, pooled_date=dt.date.fromisoformat(pooled) if pooled else None, updated_at=timezone.now()
     )
     FormerName.objects.filter(party=merge.kept.party_id, name=merge.merged.party.name).delete()
+    both = [merge.kept_id, merge.merged_id]
+    DuplicatePair.objects.filter(first__in=both, second__in=both).update(
+        state=DuplicatePair.State.OPEN, decided_by=None
+    )
     merge.undone_by, merge.undone_at = actor, timezone.now()
     merge.save(update_fields=["undone_by", "undone_at"])
     index_customers([merge.kept_id, merge.merged_id])

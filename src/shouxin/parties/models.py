@@ -33,6 +33,7 @@ class Party(models.Model):
     legal_form = models.CharField("法律形式", max_length=40, blank=True)
     nature = models.CharField("性质", max_length=40, blank=True)
     industry = models.CharField("行业", max_length=80, blank=True)
+    country = models.CharField("国家或地区", max_length=2, default="CN", db_default="CN")  # ISO 3166-1, two letters
     total_votes = models.BigIntegerField("总表决权（股）", null=True, blank=True)
     # persons
     identity_number = models.CharField("身份证号", max_length=18, null=True, blank=True)
@@ -47,6 +48,7 @@ class Party(models.Model):
             models.UniqueConstraint(Upper("uscc"), name="one_party_per_credit_code"),
             models.UniqueConstraint(fields=["identity_number"], name="one_party_per_identity_number"),
             models.CheckConstraint(condition=~Q(name=""), name="party_has_a_name"),
+            models.CheckConstraint(condition=Q(country__regex=r"^[A-Z]{2}$"), name="party_country_is_two_letters"),
             models.CheckConstraint(
                 condition=Q(kind="org") | Q(uscc__isnull=True, total_votes__isnull=True),
                 name="only_organisations_have_credit_codes",
@@ -133,10 +135,16 @@ class Customer(models.Model):
     lock_reason = models.CharField("锁定原因", max_length=200, blank=True, default="", db_default="")
     pooled_date = models.DateField("进入公海", null=True, blank=True)
     merged_into = models.ForeignKey(
-        "self", models.PROTECT, null=True, blank=True, related_name="merged", editable=False
+        "self", models.PROTECT, null=True, blank=True, related_name="merged", editable=False, db_index=False
     )
-    main_owner = models.ForeignKey(Staff, models.PROTECT, null=True, editable=False, related_name="+")
-    main_class = models.ForeignKey("CustomerClass", models.PROTECT, null=True, editable=False, related_name="+")
+    # Copies of what ownerships and classifications say; the foreign keys are there.
+    main_owner = models.ForeignKey(
+        Staff, models.PROTECT, null=True, editable=False, related_name="+", db_index=False, db_constraint=False
+    )
+    main_class = models.ForeignKey(
+        "CustomerClass", models.PROTECT, null=True, editable=False, related_name="+", db_index=False,
+        db_constraint=False,
+    )  # fmt: skip
     is_valid = models.BooleanField("有效", default=False, editable=False)
     search = SearchVectorField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -187,7 +195,7 @@ class ContactPoint(models.Model):
         EMAIL = "email", "邮件地址"
         ADDRESS = "address", "地址"
 
-    customer = models.ForeignKey(Customer, models.CASCADE, related_name="contact_points")
+    customer = models.ForeignKey(Customer, models.CASCADE, related_name="contact_points", db_index=False)
     kind = models.CharField("方式", max_length=10, choices=Kind.choices)
     value = models.CharField("内容", max_length=200)
     digits = models.CharField(max_length=40, blank=True, editable=False)
@@ -249,14 +257,19 @@ class CustomerClass(models.Model):
 
 
 class Classification(models.Model):
-    """The class a customer has in one scheme for a period; history is kept."""
+    """The class a customer has in one scheme for a period; history is kept.
+
+    One foreign key over both columns (migration ``lean_indexes``) says that the class is one of that scheme.
+    """
 
     customer = models.ForeignKey(Customer, models.CASCADE, related_name="classifications")
-    scheme = models.ForeignKey(ClassScheme, models.PROTECT, related_name="+")
-    customer_class = models.ForeignKey(CustomerClass, models.PROTECT, related_name="classifications")
+    scheme = models.ForeignKey(ClassScheme, models.PROTECT, related_name="+", db_index=False, db_constraint=False)
+    customer_class = models.ForeignKey(
+        CustomerClass, models.PROTECT, related_name="classifications", db_index=False, db_constraint=False
+    )
     valid_from = models.DateField("自")
     valid_to = models.DateField("至", null=True, blank=True)
-    decided_by = models.ForeignKey(Staff, models.PROTECT, null=True, related_name="+")
+    decided_by = models.ForeignKey(Staff, models.PROTECT, null=True, related_name="+", db_index=False)
 
     class Meta:
         ordering: ClassVar = ["-valid_from", "-id"]

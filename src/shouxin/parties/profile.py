@@ -22,6 +22,7 @@ def update_profile(
     customer: Customer,
     business_date: dt.date,
     industry: str = "",
+    country: str = "CN",
     org_type: str = "",
     trade_role: str = "",
     annual_sales_fen: int | None = None,
@@ -31,7 +32,7 @@ def update_profile(
     if annual_sales_fen and sales_year is None:
         raise CustomerInputError({"sales_year": "请填写年销售所属的年度"})
     Customer.objects.select_for_update().get(pk=customer.pk)
-    Party.objects.filter(pk=customer.party_id).update(industry=industry.strip())
+    Party.objects.filter(pk=customer.party_id).update(industry=industry.strip(), country=country)
     Customer.objects.filter(pk=customer.pk).update(org_type=org_type, updated_at=timezone.now())
     made, _ = CustomerProfile.objects.update_or_create(
         customer=customer,

@@ -92,6 +92,7 @@ def add_customer(
 def add_contact_point(*, customer: Customer, contact: ContactInput) -> ContactPoint:
     """Add a contact way; the same one twice is the same one."""
     point = _put_contact_point(customer, contact)
+    Customer.objects.filter(pk=customer.pk).update(updated_at=timezone.now())
     index_customers([customer.pk])
     return point
 

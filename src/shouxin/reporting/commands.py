@@ -54,8 +54,8 @@ def scenario(file: Path, as_json: bool) -> None:
               help="JSON file {title in FILE: column}, or see the saved mappings in the site.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Check and count only; nothing is written.")
 @click.option("--skip-bad-rows", is_flag=True, help="Import the good rows; the bad ones go to FILE.errors.")
-@click.option("--undo", "undo_job", type=int, help="Number of a finished customers import to take back.")
-@click.option("--resume", "resume_job", type=int, help="Number of a customers import that was cut off.")
+@click.option("--undo", "undo_job", type=int, help="Number of a finished import to take back.")
+@click.option("--resume", "resume_job", type=int, help="Number of an import that was cut off.")
 @click.option("--data", type=click.Path(path_type=Path, file_okay=False), help="Private database, as for demo.")
 @click.option("--json", "as_json", is_flag=True)
 def import_table(
@@ -73,22 +73,17 @@ def import_table(
     """Import one table from a CSV file or workbook into the bank's database.
 
     created, updated, skipped and failed add up to the rows read. One wrong row means that nothing is written, unless
-    --skip-bad-rows. An import of customers has a job number, can be cut off and resumed, and undone.
+    --skip-bad-rows; the wrong ones go to FILE.errors in the same columns. Every import has a number by which it is
+    resumed or undone; deals stand in the ledger and cannot be undone.
     """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shouxin.settings")
     os.environ.setdefault("SHOUXIN_ENVIRONMENT", "demo")
     if file is None and undo_job is None and resume_job is None:
         raise click.UsageError("give FILE, or --undo JOB, or --resume JOB")
-    if table != "customers" and (undo_job or resume_job or mapping):
-        raise BadInputError("证据表的导入整表一次写入，不分步；--mapping、--undo、--resume 只用于 customers")
     with database(data):
         _set_up()
-        if table == "customers":
-            counts = _import_customers(file, username, mapping, dry_run=dry_run, skips_bad_rows=skip_bad_rows,
-                                       undo_job=undo_job, resume_job=resume_job)  # fmt: skip
-        else:
-            assert file is not None  # noqa: S101 - asked for above
-            counts = _import(table, file, username, dry_run=dry_run, skips_bad_rows=skip_bad_rows)
+        counts = _import(table, file, username, mapping, dry_run=dry_run, skips_bad_rows=skip_bad_rows,
+                         undo_job=undo_job, resume_job=resume_job)  # fmt: skip
     click.echo(json.dumps(counts) if as_json else "  ".join(f"{name} {count}" for name, count in counts.items()))
 
 
@@ -109,8 +104,8 @@ def _actor(username: str | None) -> Any:
     return actor
 
 
-def _import_customers(
-    file: Path | None, username: str | None, mapping: Path | None, *, dry_run: bool, skips_bad_rows: bool,
+def _import(
+    table: str, file: Path | None, username: str | None, mapping: Path | None, *, dry_run: bool, skips_bad_rows: bool,
     undo_job: int | None, resume_job: int | None,
 ) -> dict[str, int]:  # fmt: skip
     from shouxin.bank.selectors import get_business_date
@@ -119,9 +114,9 @@ def _import_customers(
     from shouxin.reporting.models import ImportJob
 
     actor, day = _actor(username), get_business_date()
-    job = ImportJob.objects.filter(pk=undo_job or resume_job or 0).first()
+    job = ImportJob.objects.filter(number=undo_job or resume_job or 0, table=table).first()
     if (undo_job or resume_job) and job is None:
-        raise BadInputError(f"没有编号为 {undo_job or resume_job} 的导入")
+        raise BadInputError(f"没有编号为 {undo_job or resume_job} 的 {table} 导入")
     try:
         if undo_job and job is not None:
             return import_jobs.undo(job=job, actor=actor, business_date=day)
@@ -131,20 +126,28 @@ def _import_customers(
             job = import_jobs.run(job_id=job.pk, progress=_say_progress)
         else:
             assert file is not None  # noqa: S101 - asked for by the caller
+            Path(f"{file}.errors").unlink(missing_ok=True)
             columns = json.loads(mapping.read_text(encoding="utf-8-sig")) if mapping else None
             job = import_jobs.import_now(
-                actor=actor, path=file, business_date=day, skips_bad_rows=skips_bad_rows, is_dry_run=dry_run,
-                columns=columns, progress=_say_progress,
+                actor=actor, path=file, business_date=day, table=table, skips_bad_rows=skips_bad_rows,
+                is_dry_run=dry_run, columns=columns, progress=_say_progress,
+                refused=lambda job: _write_failed(file, job),
             )  # fmt: skip
     except EvidenceError as error:
         _refuse_with_errors(file or Path("import"), error)
     except (import_jobs.ImportRefusedError, json.JSONDecodeError) as error:
         raise BadInputError(str(error)) from error
     if file is not None and job.failed and not dry_run:
-        with Path(f"{file}.errors").open("w", encoding="utf-8-sig", newline="") as stream:
-            csv.writer(stream).writerows(import_jobs.failed_rows(job))
-    return {"job": job.pk or 0, "read": job.rows_read, "created": job.created, "updated": job.updated,
+        _write_failed(file, job)
+    return {"job": job.number or 0, "read": job.rows_read, "created": job.created, "updated": job.updated,
             "skipped": job.skipped, "failed": job.failed}  # fmt: skip
+
+
+def _write_failed(file: Path, job: Any) -> None:
+    from shouxin.reporting import import_jobs
+
+    with Path(f"{file}.errors").open("w", encoding="utf-8-sig", newline="") as stream:
+        csv.writer(stream).writerows(import_jobs.failed_rows(job))
 
 
 def _say_progress(job: Any) -> None:
@@ -157,56 +160,11 @@ def _say_progress(job: Any) -> None:
 
 
 def _refuse_with_errors(file: Path, error: Any) -> NoReturn:
-    _write_errors(file, error.errors)
+    """Say what is wrong; a file that was no list at all has no rows that could be written beside it."""
     for row in error.errors[:100]:
         click.echo(str(row), err=True)
-    raise BadInputError(f"{len(error.errors)} 处有误，没有写入任何内容；全部列在 {file}.errors") from error
-
-
-def _import(table: str, file: Path, username: str | None, *, dry_run: bool, skips_bad_rows: bool) -> dict[str, int]:
-    from shouxin.bank.selectors import get_business_date
-    from shouxin.intake.evidence_files import EvidenceError
-    from shouxin.reporting import imports
-    from shouxin.reporting.import_relations import import_relations
-
-    actor = _actor(username)
-    try:
-        if table in {"contacts", "follow_ups"}:
-            outcome = import_relations(
-                table=table, path=file, actor=actor, business_date=get_business_date(),
-                skips_bad_rows=skips_bad_rows, is_dry_run=dry_run,
-            )  # fmt: skip
-            return _counts(file, outcome)
-        raw = imports.read_file(table, file)
-        click.echo(f"{len(raw.rows):,} rows read ({raw.encoding})", err=True)
-        outcome = imports.import_table(
-            actor=actor,
-            table=table,
-            raw=raw,
-            business_date=get_business_date(),
-            skips_bad_rows=skips_bad_rows,
-            is_dry_run=dry_run,
-        )
-    except EvidenceError as error:
-        _refuse_with_errors(file, error)
-    return _counts(file, outcome)
-
-
-def _counts(file: Path, outcome: Any) -> dict[str, int]:
-    if outcome.errors:
-        _write_errors(file, list(outcome.errors))
-    return {
-        "read": outcome.read,
-        "created": outcome.created,
-        "updated": outcome.updated,
-        "skipped": outcome.skipped,
-        "failed": outcome.failed,
-    }
-
-
-def _write_errors(file: Path, errors: list[Any]) -> None:
-    lines = [str(error) for error in errors]
-    Path(f"{file}.errors").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    listed = f"；全部列在 {file}.errors" if Path(f"{file}.errors").exists() else ""
+    raise BadInputError(f"{len(error.errors)} 处有误，没有写入任何内容{listed}") from error
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -214,11 +172,12 @@ def _read(file: Path) -> dict[str, Any]:
         document = json.loads(file.read_text(encoding="utf-8-sig"), parse_float=Decimal)
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise BadInputError(f"{file}: 不是有效的 JSON：{error}") from error
-    needed = ("institution", "as_of", "persons", "companies", "holdings", "deals", "deal_columns")
-    missing = [key for key in needed if not isinstance(document, dict) or key not in document]
-    if missing:
-        raise BadInputError(f"{file}: 缺少 {missing}")
-    return dict(document)
+    from shouxin.reporting.scenario_file import ScenarioFileError, completed
+
+    try:
+        return completed(document)
+    except ScenarioFileError as error:
+        raise BadInputError(f"{file} 不能运行，没有建库：\n{error}") from error
 
 
 def _run(document: dict[str, Any]) -> dict[str, Any]:

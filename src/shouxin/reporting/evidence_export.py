@@ -53,11 +53,11 @@ def _tables(evidence: Evidence, as_of: dt.date) -> Mapping[str, tuple[tuple[str,
 
     return {
         "entities": (
-            ("id", "name", "kind", "uscc", "legal_form", "nature", "customer", "industry", "total_votes",
-             "sex", "died"),
+            ("id", "name", "kind", "uscc", "legal_form", "nature", "customer", "industry", "country",
+             "total_votes", "sex", "died"),
             [
                 [e.id, e.name, e.kind.value, e.uscc, e.legal_form, e.nature, str(int(e.is_customer)), e.industry,
-                 str(e.total_votes or ""), e.sex, str(e.died_date or "")]
+                 e.country, str(e.total_votes or ""), e.sex, str(e.died_date or "")]
                 for e in evidence.entities.values()
             ],
         ),

@@ -6,132 +6,177 @@ without a number by name and telephone together. What is blank never overwrites.
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from django.db import connection
+from django.utils import timezone
 
 from shouxin.bank.models import Staff
-from shouxin.bank.scope import DataScope, Reach
-from shouxin.domain.identifiers import phone_digits
-from shouxin.domain.search_text import SearchFields, pinyin_of, search_vector
-from shouxin.intake.customer_rows import ListRow
+from shouxin.bank.scope import Reach
+from shouxin.intake.customer_lines import (
+    TARGETS,
+    HelperPreparer,
+    HerePreparer,
+    Part,
+    Prepared,
+    Preparer,
+    Surroundings,
+    contact_points,
+    lines_of,
+)
+from shouxin.intake.customer_rows import CellFinding, ListRow, ReadRow, rows_reader
 from shouxin.parties.models import ContactPoint, Customer, CustomerClass, FormerName, Party
 from shouxin.parties.search_index import index_customers
 from shouxin.parties.selectors import visible_customers
 from shouxin.parties.services import search_keys
+from shouxin.reporting.import_kinds import Cells, Context, Effect, Found, PartRows, Ready
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """One row after the check: what it is and whom it meets."""
+class Checked(NamedTuple):
+    """One row after the check: what it is, whom it meets, and everything that is wrong with it."""
 
     line: int
     row: ListRow
     state: str
     target_id: int | None = None
-    column: str = ""
-    reason: str = ""
+    findings: Sequence[CellFinding] = ()
+    ready: Prepared | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
-    """What a line did; ``before`` holds what an undo puts back."""
-
-    line: int
-    is_new: bool
-    target_id: int
-    before: dict[str, Any] | None = None
-
-
-@dataclass(slots=True)
 class CustomerImport:
     """One import at work: whom it acts for, and what it has met in this file so far."""
 
-    actor: Staff | None
-    scope: DataScope | None
-    business_date: dt.date
-    _staff: dict[str, tuple[int, int]] = field(default_factory=dict)
-    _classes: dict[str, CustomerClass] = field(default_factory=dict)
-    _seen: dict[int, int] = field(default_factory=dict)
+    is_in_parts = True
 
-    def __post_init__(self) -> None:
+    def __init__(self, context: Context) -> None:
+        self.actor, self.scope, self.business_date = context.actor, context.scope, context.day
         people = Staff.objects.filter(is_active=True)
         self._staff = {name: (pk, unit) for name, pk, unit in people.values_list("username", "pk", "unit")}
+        self._classes: dict[str, CustomerClass] = {}
         for chosen in CustomerClass.objects.filter(scheme__is_main=True):
             self._classes[chosen.name] = self._classes[chosen.code] = chosen
+        self._seen: dict[int, int] = {}
+        self._read = rows_reader(context.places, context.width)
+        classes = {name: (chosen.pk, chosen.scheme_id) for name, chosen in self._classes.items()}
+        default = (self.actor.pk, self.actor.unit_id) if self.actor else None
+        self._around = Surroundings(context.places, context.width, context.day, self._staff, classes, default)
 
     # --- check ---------------------------------------------------------------------------------------------------
 
-    def check(self, rows: Sequence[tuple[int, ListRow]]) -> list[Checked]:
-        """What each row of a part of the file is; a fixed number of queries for the part."""
-        known = _Known.of([row for _line, row in rows])
-        found = [self._check_one(line, row, known) for line, row in rows]
-        return self._out_of_scope(found)
+    def check_rows(self, rows: Cells) -> Iterator[Found]:
+        """What each row of a part of the file is."""
+        for c in self.check(self._read(rows)):
+            yield Found(c.line, c.state, c.findings, c.target_id)
 
-    def _check_one(self, line: int, row: ListRow, known: "_Known") -> Checked:
-        if row.owner and row.owner not in self._staff:
-            return Checked(line, row, "error", None, "owner", f"没有在岗员工 {row.owner}（填写工号）")
-        if row.customer_class and row.customer_class not in self._classes:
-            names = "、".join(dict.fromkeys(c.name for c in self._classes.values()))
-            return Checked(line, row, "error", None, "class", f"类别“{row.customer_class}”不在 {names} 之中")
-        keys = _keys(row)
-        first = next((self._seen[key] for key in keys if key in self._seen), None)
-        if first is not None:
-            return Checked(line, row, "duplicate", None, "", f"与第 {first} 行相同")
-        self._seen.update(dict.fromkeys(keys, line))
+    def check(self, rows: Sequence[ReadRow] | Sequence[Prepared]) -> list[Checked]:
+        """What each row of a part of the file is; a fixed number of queries for the part."""
+        known = _Known.of([read[1] for read in rows if not read[2]])
+        return self._out_of_scope([self._check_one(read, known) for read in rows])
+
+    def _check_one(self, read: ReadRow | Prepared, known: "_Known") -> Checked:
+        line, row, wrong = read[0], read[1], read[2]
+        if (row.owner and row.owner not in self._staff) or (
+            row.customer_class and row.customer_class not in self._classes
+        ):
+            wrong = [*wrong, *self._unknown_names(row)]
+        if wrong:
+            return Checked(line, row, "error", None, wrong)
+        seen, keys = self._seen, _keys(row)
+        for key in keys:
+            if key in seen:
+                return Checked(line, row, "duplicate", None, (CellFinding("", f"与第 {seen[key]} 行相同"),))
+        for key in keys:
+            seen[key] = line
         target = known.customer_of(row)
         if target is not None:
             return Checked(line, row, "update", target)
         if row.number and row.number in known.numbers_taken:
-            return Checked(line, row, "error", None, "number", f"客户号 {row.number} 已属于另一客户")
+            return Checked(line, row, "error", None, (CellFinding("number", f"客户号 {row.number} 已属于另一客户"),))
         if not row.owner and self.actor is None:
-            return Checked(line, row, "error", None, "owner", "新客户须填写客户经理工号")
-        return Checked(line, row, "new")
+            return Checked(line, row, "error", None, (CellFinding("owner", "新客户须填写客户经理工号"),))
+        return Checked(line, row, "new", None, (), read if isinstance(read, Prepared) else None)
+
+    def _unknown_names(self, row: ListRow) -> Iterator[CellFinding]:
+        if row.owner and row.owner not in self._staff:
+            yield CellFinding("owner", f"没有在岗员工 {row.owner}（填写工号）")
+        if row.customer_class and row.customer_class not in self._classes:
+            names = "、".join(dict.fromkeys(c.name for c in self._classes.values()))
+            yield CellFinding("class", f"类别“{row.customer_class}”不在 {names} 之中")
 
     def _out_of_scope(self, found: list[Checked]) -> list[Checked]:
         """Customers that the importer does not see are not changed by the import either, nor named."""
         if self.scope is None or self.scope.reach is Reach.ALL:
             return found
         met = [c.target_id for c in found if c.target_id is not None]
+        if not met:
+            return found
         seen = set(visible_customers(self.scope).filter(pk__in=met).values_list("pk", flat=True))
-        reason = "该客户已由其他人员或机构主办，不在您的数据范围内，未作更改"
+        hidden = (CellFinding("name", "该客户已由其他人员或机构主办，不在您的数据范围内，未作更改"),)
         return [
-            Checked(c.line, c.row, "error", None, "name", reason)
-            if c.target_id is not None and c.target_id not in seen
-            else c
+            Checked(c.line, c.row, "error", None, hidden) if c.target_id is not None and c.target_id not in seen else c
             for c in found
         ]
 
     # --- write ---------------------------------------------------------------------------------------------------
 
-    def write(self, rows: Sequence[Checked], *, stamp: dt.datetime) -> list[Effect]:
-        """Write checked rows inside the caller's transaction; gives an effect for each that changed something."""
+    def made_ready(self, parts: Iterator[PartRows], *, has_many: bool) -> Generator[tuple[PartRows, Ready]]:
+        """Parts with their lines; of a big file the next part is prepared by a helper meanwhile."""
+        preparer = HelperPreparer(self._around) if has_many else HerePreparer(self._around)
+        with closing(preparer):
+            coming = next(parts, None)
+            stamp = self._hand_in(preparer, coming)
+            while coming is not None:
+                part, ready = coming, Ready(preparer.take(), stamp)
+                coming = next(parts, None)
+                stamp = self._hand_in(preparer, coming)
+                yield part, ready
+
+    def _hand_in(self, preparer: Preparer, part: PartRows | None) -> dt.datetime:
+        """Set ids aside for the rows that passed the check; gaps stay where one turns out not to be new."""
+        stamp = timezone.now()
+        if part is not None:
+            rows = [(line, cells) for line, cells, state in part if state in {"new", "update"}]
+            ids = _next_ids("parties_customer", len(rows)), _next_ids("parties_party", len(rows))
+            preparer.hand_in(Part(rows, *ids, stamp))
+        return stamp
+
+    def write(self, ready: Ready) -> tuple[list[Effect], list[Found]]:
+        """Look prepared rows up again and write them inside the caller's transaction."""
+        rows = self.check(ready.rows)
         new = [c for c in rows if c.state == "new"]
         updates = [c for c in rows if c.state == "update"]
-        effects = self._create(new, stamp) if new else []
-        return effects + (self._update(updates, stamp) if updates else [])
+        effects = self._create(new, ready.stamp) if new else []
+        if updates:
+            effects += self._update(updates, ready.stamp)
+        return effects, [Found(c.line, "error", c.findings) for c in rows if c.state == "error"]
 
     def _create(self, rows: Sequence[Checked], stamp: dt.datetime) -> list[Effect]:
-        parties = _parties_without_customer([c.row for c in rows])
-        party_ids = [parties.get(_party_key(c.row)) for c in rows]
-        fresh = iter(_next_ids("parties_party", party_ids.count(None)))
-        party_of = [pk if pk is not None else next(fresh) for pk in party_ids]
-        customer_ids = _next_ids("parties_customer", len(rows))
-        out = _Copies()
-        for checked, known, party_id, customer_id in zip(rows, party_ids, party_of, customer_ids, strict=True):
-            row = checked.row
-            owner = self._staff[row.owner] if row.owner else (self.actor.pk, self.actor.unit_id)  # type: ignore[union-attr]
-            out.add(
-                row, party_id, customer_id, owner, self._classes.get(row.customer_class), self, stamp, known is None
-            )
+        known = _parties_without_customer([c.row for c in rows])
+        lines: list[tuple[str, ...]] = []
+        effects = []
+        for line, row, _, _, _, ready in rows:
+            assert ready is not None  # noqa: S101 - new rows were prepared
+            party_id = known.get(_party_key(row)) if known else None
+            if party_id is not None:
+                made = lines_of(row, party_id, ready.customer_id, self._around, str(stamp), is_new_party=False)
+            else:
+                assert ready.lines is not None  # noqa: S101 - nothing is wrong with a new row
+                made = ready.lines
+            lines.append(made)
+            effects.append(Effect(line, True, ready.customer_id))
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL shouxin.list_columns = 'given'")
-            cursor.execute("SET LOCAL gin_pending_list_limit = '32MB'")
-            out.send(cursor)
+            # The text index takes many rows at once far cheaper than one by one.
+            cursor.execute("SET LOCAL gin_pending_list_limit = '32MB'; SET LOCAL work_mem = '64MB'")
+            for target, texts in zip(TARGETS, zip(*lines, strict=True), strict=True):
+                if text := "".join(texts):
+                    with cursor.copy(f"COPY {target} FROM STDIN") as copy:
+                        copy.write(text)
             cursor.execute("SET LOCAL shouxin.list_columns = ''")
-        return [Effect(c.line, True, pk) for c, pk in zip(rows, customer_ids, strict=True)]
+        return effects
 
     def _update(self, rows: Sequence[Checked], stamp: dt.datetime) -> list[Effect]:
         targets = [c.target_id for c in rows if c.target_id is not None]
@@ -151,7 +196,7 @@ class CustomerImport:
             customer = customers[checked.target_id]
             party, row = parties[customer.party_id], checked.row
             before = _set_changed(customer, party, row)
-            added = [p for p in _contact_points(row) if (p[0], p[1]) not in points[customer.pk]]
+            added = [p for p in contact_points(row) if (p[0], p[1]) not in points[customer.pk]]
             chosen = self._classes.get(row.customer_class)
             if chosen is not None and chosen.pk != customer.main_class_id:
                 before["class"] = customer.main_class_id
@@ -163,6 +208,7 @@ class CustomerImport:
                 continue
             if "name" in before:
                 renamed.append(FormerName(party=party, name=before["name"], until_date=self.business_date))
+            before["updated_at"] = customer.updated_at.isoformat()
             customer.updated_at = stamp
             effects.append(Effect(checked.line, False, customer.pk, before))
         touched = [customers[e.target_id] for e in effects]
@@ -219,22 +265,37 @@ class CustomerImport:
 
 def _keys(row: ListRow) -> list[int]:
     """The keys by which a row is the same as another of the file, as small numbers that stay in memory."""
+    if row.uscc and not row.number:
+        return [hash(("u", row.uscc))]
     if row.number or row.uscc or row.identity_number:
         parts = (("n", row.number), ("u", row.uscc), ("i", row.identity_number))
         return [hash(part) for part in parts if part[1]]
     return [hash((row.kind, row.name, row.digits if row.kind == "person" else ""))]
 
 
+# Each value is looked up by itself: a join over all of them would read the whole of a list that grows meanwhile.
 _LOOK_UP = {
-    column: "SELECT v, c.id FROM unnest(%s::text[]) AS v "  # noqa: S608 - three fixed conditions
-    f"JOIN parties_party p ON {condition} JOIN parties_customer c ON c.party_id = p.id"
-    " WHERE c.merged_into_id IS NULL ORDER BY c.id DESC"
+    column: "SELECT v, f.id FROM unnest(%s::text[]) AS v CROSS JOIN LATERAL ("  # noqa: S608 - three fixed conditions
+    "SELECT c.id FROM parties_party p JOIN parties_customer c ON c.party_id = p.id"
+    f" WHERE {condition} AND c.merged_into_id IS NULL ORDER BY c.id LIMIT 1) AS f"
     for column, condition in {
         "uscc": "upper(p.uscc) = v",
         "identity_number": "p.identity_number = v",
         "name": "p.name = v AND p.kind = 'org'",
     }.items()
 } | {"number": "SELECT c.number, c.id FROM parties_customer c WHERE c.number = ANY(%s) AND c.merged_into_id IS NULL"}
+_LOOK_UP_PERSONS = """
+SELECT f.name, v, f.id FROM unnest(%s::text[]) AS v CROSS JOIN LATERAL (
+  SELECT p.name, c.id FROM parties_contactpoint t
+    JOIN parties_customer c ON c.id = t.customer_id JOIN parties_party p ON p.id = c.party_id
+   WHERE t.digits = v AND t.digits <> '' AND p.kind = 'person' AND c.merged_into_id IS NULL OFFSET 0) AS f
+"""
+_LOOK_UP_PARTIES = """
+SELECT v, f.id FROM unnest(%s::text[]) AS v CROSS JOIN LATERAL (
+  SELECT p.id FROM parties_party p WHERE upper(p.uscc) = v
+   UNION ALL SELECT p.id FROM parties_party p WHERE p.identity_number = v LIMIT 1) AS f
+ WHERE NOT EXISTS (SELECT FROM parties_customer c WHERE c.party_id = f.id)
+"""
 
 
 @dataclass(slots=True)
@@ -265,13 +326,11 @@ class _Known:
                 return dict(cursor.fetchall())
 
         by_number = found("number", numbers)
-        persons = (
-            ContactPoint.objects.filter(
-                digits__in=digits, customer__party__kind="person", customer__merged_into__isnull=True
-            ).values_list("customer__party__name", "digits", "customer")
-            if digits
-            else []
-        )
+        persons: list[tuple[str, str, int]] = []
+        if digits:
+            with connection.cursor() as cursor:
+                cursor.execute(_LOOK_UP_PERSONS, [digits])
+                persons = cursor.fetchall()
         return cls(
             by_number,
             found("uscc", codes),
@@ -303,13 +362,7 @@ def _parties_without_customer(rows: Iterable[ListRow]) -> dict[str, int]:
     if not keys:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT v, p.id FROM unnest(%(keys)s::text[]) AS v JOIN parties_party p ON upper(p.uscc) = v"
-            " WHERE NOT EXISTS (SELECT FROM parties_customer c WHERE c.party_id = p.id)"
-            " UNION ALL SELECT v, p.id FROM unnest(%(keys)s::text[]) AS v JOIN parties_party p"
-            " ON p.identity_number = v WHERE NOT EXISTS (SELECT FROM parties_customer c WHERE c.party_id = p.id)",
-            {"keys": keys},
-        )
+        cursor.execute(_LOOK_UP_PARTIES, [keys])
         return dict(cursor.fetchall())
 
 
@@ -319,18 +372,6 @@ def _next_ids(table: str, count: int) -> list[int]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT nextval(%s) FROM generate_series(1, %s)", [f"{table}_id_seq", count])
         return [row[0] for row in cursor.fetchall()]
-
-
-def _contact_points(row: ListRow) -> list[tuple[str, str, str, str, str]]:
-    """Kind, value, digits, post code, contact name of each way that a row gives."""
-    found = []
-    if row.phone:
-        found.append(("phone", row.phone, row.digits or phone_digits(row.phone), "", row.contact_name))
-    if row.email:
-        found.append(("email", row.email, "", "", row.contact_name))
-    if row.address:
-        found.append(("address", row.address, "", row.postcode, ""))
-    return found
 
 
 def _set_changed(customer: Customer, party: Party, row: ListRow) -> dict[str, Any]:
@@ -353,153 +394,3 @@ def _set_changed(customer: Customer, party: Party, row: ListRow) -> dict[str, An
         for key, text in search_keys(row.name).items():
             setattr(party, key, text)
     return before
-
-
-# --- COPY ------------------------------------------------------------------------------------------------------------
-
-_PARTY = (
-    "parties_party (id, kind, name, short_name, pinyin, pinyin_initials, uscc, legal_form, nature, industry, sex,"
-    " identity_number, birth_date)"
-)
-_CUSTOMER = (
-    "parties_customer (id, party_id, number, stage, org_type, unit_id, next_step, next_step_date, last_contact_date,"
-    " note, is_locked, main_owner_id, main_class_id, is_valid, search, created_at, updated_at)"
-)
-_OWNER = "parties_ownership (customer_id, staff_id, kind, valid_from, origin)"
-_CLASS = "parties_classification (customer_id, scheme_id, customer_class_id, valid_from)"
-_POINT = "parties_contactpoint (customer_id, kind, value, digits, postcode, contact_name, is_working)"
-_FORMER = "parties_formername (party_id, name)"
-
-
-class _Copies:
-    """Lines for COPY of every table, made as text: a tuple at a time costs more than everything else."""
-
-    def __init__(self) -> None:
-        self._lines: dict[str, list[str]] = {t: [] for t in (_PARTY, _CUSTOMER, _OWNER, _CLASS, _POINT, _FORMER)}
-
-    def add(
-        self, row: ListRow, party_id: int, customer_id: int, owner: tuple[int, int], chosen: CustomerClass | None,
-        job: CustomerImport, stamp: dt.datetime, is_new_party: bool,
-    ) -> None:  # fmt: skip
-        name = row.name.replace("\\", "\\\\")
-        day = job.business_date
-        if is_new_party:
-            pinyin, initials = pinyin_of(row.name)
-            self._lines[_PARTY].append(
-                f"{party_id}\t{row.kind}\t{name}\t{_text(row.short_name)}\t{pinyin}\t{initials}\t"
-                f"{row.uscc or _NULL}\t\t\t{_text(row.industry)}\t\t{row.identity_number or _NULL}\t"
-                f"{row.birth_date or _NULL}\n"
-            )
-        number = row.number or f"KH{party_id:08d}"
-        points = _contact_points(row)
-        texts = tuple(t for t in (row.next_step, row.note, row.short_name) if t)
-        vector = search_vector(
-            SearchFields(
-                row.name, row.kind == "person", number, row.uscc, (row.former_name,) if row.former_name else (),
-                (row.digits,) if row.digits else (), (row.email,) if row.email else (), texts,
-            )
-        )  # fmt: skip
-        self._lines[_CUSTOMER].append(
-            f"{customer_id}\t{party_id}\t{_text(number)}\tprospect\t\t{owner[1]}\t{_text(row.next_step)}\t"
-            f"{row.next_step_date or _NULL}\t{row.last_contact_date or _NULL}\t{_text(row.note)}\tf\t{owner[0]}\t"
-            f"{chosen.pk if chosen else _NULL}\t{'t' if chosen and points else 'f'}\t{vector}\t{stamp}\t{stamp}\n"
-        )
-        self._lines[_OWNER].append(f"{customer_id}\t{owner[0]}\tmain\t{day}\timported\n")
-        if chosen:
-            self._lines[_CLASS].append(f"{customer_id}\t{chosen.scheme_id}\t{chosen.pk}\t{day}\n")
-        for kind, value, digits, postcode, who in points:
-            self._lines[_POINT].append(
-                f"{customer_id}\t{kind}\t{_text(value)}\t{digits}\t{postcode}\t{_text(who)}\tt\n"
-            )
-        if row.former_name:
-            self._lines[_FORMER].append(f"{party_id}\t{_text(row.former_name)}\n")
-
-    def send(self, cursor: Any) -> None:
-        for target, lines in self._lines.items():
-            if lines:
-                with cursor.copy(f"COPY {target} FROM STDIN") as copy:
-                    copy.write("".join(lines))
-
-
-_NULL = "\\N"
-
-
-def _text(value: str) -> str:
-    return value.replace("\\", "\\\\") if "\\" in value else value
-
-
-# --- undo ------------------------------------------------------------------------------------------------------------
-
-
-def undo_created(effects: Sequence[Any]) -> tuple[set[int], set[int]]:
-    """Take away customers that an import made and nobody has touched since: ids taken away, ids kept."""
-    stamps = {e.target_id: e.stamp for e in effects}
-    locked = Customer.objects.select_for_update().filter(pk__in=stamps)
-    same = {pk: party for pk, party, at in locked.values_list("pk", "party", "updated_at") if at == stamps[pk]}
-    used = _referenced("parties_customer", list(same), own={
-        "parties_ownership", "parties_classification", "parties_contactpoint", "parties_customertag",
-    })  # fmt: skip
-    gone = [pk for pk in same if pk not in used]
-    parties = [same[pk] for pk in gone]
-    with connection.cursor() as cursor:
-        for table in ("parties_customertag", "parties_ownership", "parties_classification", "parties_contactpoint"):
-            cursor.execute(f"DELETE FROM {table} WHERE customer_id = ANY(%s)", [gone])  # noqa: S608 - fixed names
-        cursor.execute("DELETE FROM parties_customer WHERE id = ANY(%s)", [gone])
-        kept = _referenced("parties_party", parties, own={"parties_formername"})
-        free = [pk for pk in parties if pk not in kept]
-        cursor.execute("DELETE FROM parties_formername WHERE party_id = ANY(%s)", [free])
-        cursor.execute("DELETE FROM parties_party WHERE id = ANY(%s) AND source_id IS NULL", [free])
-    return set(gone), set(stamps) - set(gone)
-
-
-def undo_updated(effect: Any, business_date: dt.date) -> bool:
-    """Put back what one row changed, unless somebody has worked on the customer since."""
-    customer = Customer.objects.select_for_update(of=("self",)).select_related("party").get(pk=effect.target_id)
-    if customer.updated_at != effect.stamp:
-        return False
-    before = dict(effect.before or {})
-    for kind, value in before.pop("added", []):
-        ContactPoint.objects.filter(customer=customer, kind=kind, value=value).delete()
-    if "class" in before:
-        _undo_class(customer, before.pop("class"), business_date)
-    party = customer.party
-    if "name" in before:
-        FormerName.objects.filter(party=party, name=before["name"]).delete()
-        for key, text in search_keys(before["name"]).items():
-            setattr(party, key, text)
-    for name in ("name", "short_name", "industry"):
-        if name in before:
-            setattr(party, name, before.pop(name))
-    party.save(update_fields=["name", "short_name", "industry", "pinyin", "pinyin_initials"])
-    for name, value in before.items():
-        setattr(customer, name, dt.date.fromisoformat(value) if value and name.endswith("_date") else value)
-    customer.save(update_fields=["next_step", "next_step_date", "last_contact_date", "note", "updated_at"])
-    index_customers([customer.pk])
-    return True
-
-
-def _undo_class(customer: Customer, earlier: int | None, day: dt.date) -> None:
-    rows = customer.classifications.filter(scheme__is_main=True).order_by("-pk")
-    rows.filter(valid_to__isnull=True).delete()
-    if earlier is not None:
-        last = rows.filter(customer_class=earlier, valid_to=day).first() or rows.filter(customer_class=earlier).first()
-        if last is not None:
-            last.valid_to = None
-            last.save(update_fields=["valid_to"])
-
-
-def _referenced(table: str, ids: list[int], *, own: set[str]) -> set[int]:
-    """Of some rows those that any table refers to, its own parts aside; every foreign key of the schema is asked."""
-    from shouxin.parties.merging import foreign_keys_to
-
-    found: set[int] = set()
-    with connection.cursor() as cursor:
-        for referring, column in foreign_keys_to(table):
-            if referring in own or (table == "parties_party" and referring == "parties_customer"):
-                continue
-            cursor.execute(
-                f'SELECT DISTINCT "{column}" FROM "{referring}" WHERE "{column}" = ANY(%s)',  # noqa: S608 - catalogue names
-                [ids],
-            )
-            found |= {row[0] for row in cursor.fetchall()}
-    return found

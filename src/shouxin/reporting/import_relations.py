@@ -1,29 +1,24 @@
-"""Contacts and follow-up history from a list file, whole or not at all.
+"""Contacts and follow-up history from a list file.
 
 Follow-ups keep the author and the time that they had; they cannot be edited afterwards. A row that is there already is
 counted as skipped, so a file may be read again.
 """
 
 import datetime as dt
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
-from shouxin.audit import services as audit
 from shouxin.bank.models import Staff
-from shouxin.bank.scope import scope_of
 from shouxin.engagement.models import Activity, Contact, RoleCard
-from shouxin.intake.customer_rows import match_columns
-from shouxin.intake.evidence_files import EvidenceError, RowError
-from shouxin.intake.list_files import CellError, open_list, read_day, refuse_scientific
+from shouxin.intake.customer_rows import CellFinding
+from shouxin.intake.list_files import CellError, read_day, refuse_scientific
 from shouxin.parties.models import Customer
 from shouxin.parties.search_index import index_customers
 from shouxin.parties.selectors import visible_customers
-from shouxin.reporting.imports import Outcome
+from shouxin.reporting.import_kinds import Cells, Context, Effect, Found, PartRows, Ready, snapshot
 
 CONTACTS: Mapping[str, tuple[str, ...]] = {
     "customer": ("客户", "客户号", "客户名称", "统一社会信用代码"),
@@ -43,108 +38,151 @@ FOLLOW_UPS: Mapping[str, tuple[str, ...]] = {
 _KINDS = {str(label): value for value, label in Activity.Kind.choices} | {v: v for v in Activity.Kind.values}
 _KINDS |= {"": "note", "电话": "call", "上门": "visit", "短信": "message", "邮件": "message"}
 _LEVELS = {str(label): value for value, label in Contact.Level.choices} | {"": ""}
+NEEDED = {"contacts": ("customer", "name"), "follow_ups": ("customer", "at", "text")}
+CONTACT_FIELDS = ("customer", "name", "title", "role", "level", "phone")
+ACTIVITY_FIELDS = ("customer", "kind", "happened_at", "author", "author_name", "text")
 
 
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    """What a row becomes, and the key by which it is the same as another."""
+class _Read(NamedTuple):
+    """A line as what it becomes, the key by which it is the same as another, and what is wrong with it."""
 
+    line: int
     key: tuple[Any, ...]
-    made: Contact | Activity
+    made: Any
+    wrong: list[CellFinding]
 
 
-def import_relations(
-    *, table: str, path: Path, actor: Staff | None, business_date: dt.date, skips_bad_rows: bool = False,
-    is_dry_run: bool = False,
-) -> Outcome:  # fmt: skip
-    """Import ``contacts`` or ``follow_ups``. Raises EvidenceError for a wrong row, unless those may be skipped."""
-    columns, needed = (CONTACTS, ("customer", "name")) if table == "contacts" else (
-        FOLLOW_UPS, ("customer", "at", "text"),
-    )  # fmt: skip
-    source = open_list(path, sheet=table)
-    places = match_columns(source.titles, columns)
-    missing = [columns[c][0] for c in needed if c not in places]
-    if missing:
-        raise EvidenceError([RowError(source.name, 1, "", f"缺少列 {'、'.join(missing)}", "COLUMN_MISSING")])
-    customers = _customers_in_view(actor, business_date)
-    read = _contact_reader() if table == "contacts" else _activity_reader()
-    ready, errors, count = [], [], 0
-    for line, cells in source.rows():
-        count += 1
-        row = {c: cells[p].strip() if p < len(cells) else "" for c, p in places.items()}
-        try:
-            empty = next((columns[c][0] for c in needed if not row.get(c)), None)
-            if empty:
-                raise CellError(f"{empty}不能为空")
-            customer = customers.get(refuse_scientific(row["customer"]))
-            if customer is None:
-                raise CellError(f"没有客户“{row['customer']}”，或不在您的数据范围内")
-            ready.append(read(customer, row))
-        except CellError as error:
-            errors.append(RowError(source.name, line, "", str(error)))
-    if errors and not skips_bad_rows:
-        raise EvidenceError(errors)
-    with transaction.atomic():
-        created = _write(ready, table)
-        audit.record(
-            actor=actor, action="intake.table.imported", subject=("import", table), business_date=business_date,
-            summary=f"导入 {table}（{source.name}）：新增 {created}，未变 {len(ready) - created}，失败 {len(errors)}",
-        )  # fmt: skip
-        if is_dry_run:
-            transaction.set_rollback(True)
-    return Outcome(created, 0, len(ready) - created, tuple(errors), count - len(ready))
+class RelationImport:
+    """An import of ``contacts`` or ``follow_ups`` at work."""
 
+    is_in_parts = True
 
-def _customers_in_view(actor: Staff | None, day: dt.date) -> dict[str, int]:
-    """Customers by number, credit code and, where it is one's alone, by name; inside the importer's view."""
-    rows = Customer.objects.filter(merged_into__isnull=True) if actor is None else visible_customers(
-        scope_of(actor, as_of=day)
-    )  # fmt: skip
-    found: dict[str, int] = {}
-    twice: set[str] = set()
-    for pk, number, code, name in rows.order_by().values_list("pk", "number", "party__uscc", "party__name"):
-        (twice.add(name) if name in found else found.setdefault(name, pk))
-        found[number] = pk
-        if code:
-            found[code] = pk
-    return {key: pk for key, pk in found.items() if key not in twice}
+    def __init__(self, context: Context, table: str) -> None:
+        self._context = context
+        self._columns = CONTACTS if table == "contacts" else FOLLOW_UPS
+        self._needed = NEEDED[table]
+        self._is_contacts = table == "contacts"
+        self._roles = {card.name: card for card in RoleCard.objects.all()}
+        self._staff = {key: person for person in Staff.objects.all() for key in (person.name, person.username)}
+        self._seen: dict[tuple[Any, ...], int] = {}
 
+    def check_rows(self, rows: Cells) -> Iterator[Found]:
+        for read, state, findings in self._checked(rows):
+            yield Found(read.line, state, findings)
 
-def _contact_reader() -> Callable[[int, dict[str, str]], _Ready]:
-    roles = {card.name: card for card in RoleCard.objects.all()}
+    def made_ready(self, parts: Iterator[PartRows], *, has_many: bool) -> Generator[tuple[PartRows, Ready]]:  # noqa: ARG002
+        for part in parts:
+            yield part, Ready([(line, cells) for line, cells, state in part if state == "new"], timezone.now())
 
-    def read(customer: int, row: dict[str, str]) -> _Ready:
-        level, role = row.get("level", ""), row.get("role", "")
+    def write(self, ready: Ready) -> tuple[Sequence[Effect], Sequence[Found]]:
+        checked = list(self._checked(ready.rows))
+        fresh = [read for read, state, _ in checked if state == "new"]
+        late = [Found(read.line, state, findings) for read, state, findings in checked if state == "error"]
+        made = [read.made for read in fresh]
+        moved: dict[int, list[str | None]] = {}
+        if self._is_contacts:
+            Contact.objects.bulk_create(made, batch_size=5_000)
+        else:
+            Activity.objects.bulk_create(made, batch_size=5_000)
+            moved = _move_last_contact(made)
+            index_customers({m.customer_id for m in made})
+        fields = CONTACT_FIELDS if self._is_contacts else ACTIVITY_FIELDS
+        effects = []
+        for read in fresh:
+            kept: dict[str, Any] = {"after": snapshot(read.made, fields)}
+            if read.made.customer_id in moved:
+                kept["last_contact"] = moved.pop(read.made.customer_id)
+            effects.append(Effect(read.line, True, read.made.pk, kept))
+        return effects, late
+
+    def _checked(self, rows: Cells) -> Iterator[tuple[_Read, str, Sequence[CellFinding]]]:
+        read = self._read(rows)
+        known = self._known({r.made.customer_id for r in read if not r.wrong})
+        for r in read:
+            if r.wrong:
+                yield r, "error", r.wrong
+            elif r.key in self._seen:
+                yield r, "duplicate", (CellFinding("", f"与第 {self._seen[r.key]} 行相同"),)
+            elif r.key in known:
+                yield r, "duplicate", (CellFinding("", "与库中已有的相同，不再导入"),)
+            else:
+                self._seen[r.key] = r.line
+                yield r, "new", ()
+
+    def _read(self, rows: Cells) -> list[_Read]:
+        """Every row as what it becomes; wrong cells leave something harmless and their finding."""
+        places = self._context.places
+        texts = [{c: cells[p].strip() if p < len(cells) else "" for c, p in places.items()} for _, cells in rows]
+        customers = self._customers_of({text.get("customer", "") for text in texts})
+        found = []
+        for (line, _), row in zip(rows, texts, strict=True):
+            wrong = [CellFinding(c, "不能为空") for c in self._needed if not row.get(c)]
+            customer = 0
+            if name := row.get("customer", ""):
+                try:
+                    customer = customers.get(refuse_scientific(name), 0)
+                    if not customer:
+                        wrong.append(CellFinding("customer", f"没有客户“{name}”，或不在您的数据范围内"))
+                except CellError as error:
+                    wrong.append(CellFinding("customer", str(error)))
+            make = self._contact if self._is_contacts else self._activity
+            key, made = make(customer, row, wrong)
+            found.append(_Read(line, key, made, wrong))
+        return found
+
+    def _customers_of(self, names: set[str]) -> dict[str, int]:
+        """Customers by number, credit code and, where it is one's alone, by name; inside the importer's view."""
+        scope = self._context.scope
+        seen = Customer.objects.filter(merged_into__isnull=True) if scope is None else visible_customers(scope)
+        rows = seen.filter(Q(number__in=names) | Q(party__uscc__in=names) | Q(party__name__in=names))
+        found: dict[str, int] = {}
+        twice: set[str] = set()
+        for pk, number, code, name in rows.order_by().values_list("pk", "number", "party__uscc", "party__name"):
+            if found.setdefault(name, pk) != pk:
+                twice.add(name)
+            found[number] = pk
+            if code:
+                found[code] = pk
+        return {key: pk for key, pk in found.items() if key not in twice}
+
+    def _contact(self, customer: int, row: dict[str, str], wrong: list[CellFinding]) -> tuple[tuple[Any, ...], Contact]:
+        level, role, phone = row.get("level", ""), row.get("role", ""), row.get("phone", "")
         if level not in _LEVELS:
-            raise CellError(f"层级“{level}”不在 老板、店长、店员 之中")
-        if role and role not in roles:
-            raise CellError(f"没有角色“{role}”，现有 {'、'.join(roles)}")
-        phone = refuse_scientific(row.get("phone", ""))
+            wrong.append(CellFinding("level", f"层级“{level}”不在 老板、店长、店员 之中"))
+        if role and role not in self._roles:
+            wrong.append(CellFinding("role", f"没有角色“{role}”，现有 {'、'.join(self._roles)}"))
+        try:
+            refuse_scientific(phone)
+        except CellError as error:
+            wrong.append(CellFinding("phone", str(error)))
         made = Contact(
-            customer_id=customer, name=row["name"][:80], title=row.get("title", "")[:20], role=roles.get(role),
-            level=_LEVELS[level], phone=phone[:40],
+            customer_id=customer, name=row.get("name", "")[:80], title=row.get("title", "")[:20],
+            role=self._roles.get(role), level=_LEVELS.get(level, ""), phone=phone[:40],
         )  # fmt: skip
-        return _Ready((customer, made.name), made)
+        return (customer, made.name), made
 
-    return read
-
-
-def _activity_reader() -> Callable[[int, dict[str, str]], _Ready]:
-    staff = {key: person for person in Staff.objects.all() for key in (person.name, person.username)}
-
-    def read(customer: int, row: dict[str, str]) -> _Ready:
-        kind = row.get("kind", "")
+    def _activity(
+        self, customer: int, row: dict[str, str], wrong: list[CellFinding]
+    ) -> tuple[tuple[Any, ...], Activity]:
+        kind, author, text = row.get("kind", ""), row.get("author", ""), row.get("at", "")
         if kind not in _KINDS:
-            raise CellError(f"方式“{kind}”不在 {'、'.join(k for k in _KINDS if k)} 之中")
-        at, author = _moment(row["at"]), row.get("author", "")
-        person = staff.get(author)
+            wrong.append(CellFinding("kind", f"方式“{kind}”不在 {'、'.join(k for k in _KINDS if k)} 之中"))
+        at = dt.datetime.min.replace(tzinfo=dt.UTC)
+        try:
+            at = _moment(text) if text else at
+        except CellError as error:
+            wrong.append(CellFinding("at", str(error)))
+        person = self._staff.get(author)
         made = Activity(
-            customer_id=customer, kind=_KINDS[kind], happened_at=at, author=person, text=row["text"],
-            author_name=(person.name if person else author)[:80], is_imported=True,
+            customer_id=customer, kind=_KINDS.get(kind, "note"), happened_at=at, author=person,
+            text=row.get("text", ""), author_name=(person.name if person else author)[:80], is_imported=True,
         )  # fmt: skip
-        return _Ready((customer, at, made.text), made)
+        return (customer, at, made.text), made
 
-    return read
+    def _known(self, customers: set[int]) -> set[tuple[Any, ...]]:
+        if self._is_contacts:
+            return set(Contact.objects.filter(customer__in=customers).values_list("customer", "name"))
+        return set(Activity.objects.filter(customer__in=customers).values_list("customer", "happened_at", "text"))
 
 
 def _moment(text: str) -> dt.datetime:
@@ -159,29 +197,19 @@ def _moment(text: str) -> dt.datetime:
     return at if timezone.is_aware(at) else timezone.make_aware(at)
 
 
-def _write(ready: list[_Ready], table: str) -> int:
-    ids = {r.made.customer_id for r in ready}
-    if table == "contacts":
-        known: set[tuple[Any, ...]] = set(Contact.objects.filter(customer__in=ids).values_list("customer", "name"))
-    else:
-        known = set(Activity.objects.filter(customer__in=ids).values_list("customer", "happened_at", "text"))
-    fresh = {r.key: r.made for r in ready if r.key not in known}
-    if table == "contacts":
-        Contact.objects.bulk_create([m for m in fresh.values() if isinstance(m, Contact)], batch_size=5_000)
-        return len(fresh)
-    Activity.objects.bulk_create([m for m in fresh.values() if isinstance(m, Activity)], batch_size=5_000)
-    _move_last_contact([m for m in fresh.values() if isinstance(m, Activity)])
-    index_customers({m.customer_id for m in fresh.values()})
-    return len(fresh)
-
-
-def _move_last_contact(made: list[Activity]) -> None:
+def _move_last_contact(made: list[Activity]) -> dict[int, list[str | None]]:
+    """Set the day of the last contact; gives by customer the day before and the day now, where it moved."""
     latest: dict[int, dt.date] = {}
     for activity in made:
         if activity.kind != Activity.Kind.NOTE:
             day = timezone.localdate(activity.happened_at)
             latest[activity.customer_id] = max(day, latest.get(activity.customer_id, day))
+    moved: dict[int, list[str | None]] = {}
     rows = list(Customer.objects.filter(pk__in=latest))
     for customer in rows:
-        customer.last_contact_date = max(latest[customer.pk], customer.last_contact_date or dt.date.min)
+        before = customer.last_contact_date
+        customer.last_contact_date = max(latest[customer.pk], before or dt.date.min)
+        if customer.last_contact_date != before:
+            moved[customer.pk] = [before.isoformat() if before else None, customer.last_contact_date.isoformat()]
     Customer.objects.bulk_update(rows, ["last_contact_date"], batch_size=5_000)
+    return moved

@@ -1,28 +1,26 @@
-"""Bring a table into the bank: read and check every row first, write set by set, say what became of each.
+"""Evidence, deals and capital from a list file: checked against the bank, then written set by set.
 
-created + updated + skipped + failed = rows read. Without bad rows being allowed, one wrong row means that nothing is
-written. A blank cell never overwrites what is known.
+A blank cell never overwrites what is known. Every writer says what each line did, so that it can be undone.
 """
 
 import datetime as dt
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Model, Q
+from django.utils import timezone
 
-from shouxin.audit import services as audit
 from shouxin.bank.models import CapitalFigure, ExchangeRate, OrgUnit, Staff
 from shouxin.bank.selectors import FigureMissingError
 from shouxin.domain.dates import add_months
 from shouxin.facilities.models import Deal, Facility
 from shouxin.facilities.services import open_facility, take_over_deal
 from shouxin.groups import models as groups
+from shouxin.intake.customer_rows import CellFinding
 from shouxin.intake.evidence_files import (
     MICRO,
     DealRow,
@@ -30,8 +28,6 @@ from shouxin.intake.evidence_files import (
     RawTable,
     RowError,
     parent_circles,
-    read_csv,
-    read_sheets,
     read_table,
 )
 from shouxin.limits.services import LedgerError
@@ -41,79 +37,65 @@ from shouxin.parties.selectors import parties_by_source_id
 from shouxin.parties.services import search_keys
 from shouxin.policy import load_book
 from shouxin.policy.products import UnknownProductError, resolve_product
+from shouxin.reporting.import_kinds import Cells, Context, Effect, Found, PartRows, Ready, snapshot
 
 BATCH = 5_000
 Lines = list[tuple[int, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What an import did; the four counts add up to the rows read."""
+class TableImport:
+    """An import of one of these tables: its rows refer to each other, so it comes in whole, in one transaction."""
 
-    created: int
-    updated: int
-    skipped: int
-    errors: tuple[RowError, ...]
-    failed: int
+    is_in_parts = False
 
-    @property
-    def read(self) -> int:
-        return self.created + self.updated + self.skipped + self.failed
+    def __init__(self, context: Context, table: str) -> None:
+        self._context = context
+        self._table = table
+        names = {place: column for column, place in context.places.items()}
+        self._header = tuple(names.get(place, f"#{place}") for place in range(context.width))
 
+    def _read(self, rows: Cells) -> tuple[Lines, list[RowError]]:
+        raw = RawTable(self._table, self._header, [(line, list(cells)) for line, cells in rows], "")
+        typed, errors = read_table(self._table, raw)
+        return typed, [*errors, *_reference_errors(self._table, typed, self._table)]
 
-@dataclass(frozen=True, slots=True)
-class _Written:
-    created: int = 0
-    updated: int = 0
-    skipped: int = 0
+    def check_rows(self, rows: Cells) -> Iterator[Found]:
+        """What each row would do: it is written, looked at and taken back."""
+        typed, errors = self._read(rows)
+        wrong: defaultdict[int, list[CellFinding]] = defaultdict(list)
+        for error in errors:
+            wrong[error.line].append(CellFinding(error.column, error.reason))
+        good = [(line, row) for line, row in typed if line not in wrong]
+        done: dict[int, Effect] = {}
+        try:
+            with transaction.atomic():
+                done = {e.line: e for e in self._write(good)}
+                transaction.set_rollback(True)
+        except EvidenceError as error:
+            for found in error.errors:
+                wrong[found.line].append(CellFinding(found.column, found.reason))
+        for line, _ in rows:
+            if line in wrong:
+                yield Found(line, "error", wrong[line])
+            elif line not in done:
+                yield Found(line, "duplicate", (CellFinding("", "与库中已有的相同，不再导入"),))
+            else:
+                yield Found(line, "new" if done[line].is_new else "update")
 
+    def made_ready(self, parts: Iterator[PartRows], *, has_many: bool) -> Generator[tuple[PartRows, Ready]]:  # noqa: ARG002
+        for part in parts:
+            yield part, Ready([(line, cells) for line, cells, state in part if state != "error"], timezone.now())
 
-def read_file(table: str, file: Path) -> RawTable:
-    """One table from a CSV file or from the sheet of its name (or the only sheet) of a workbook."""
-    if file.suffix.lower() not in {".xlsx", ".xls", ".xlsm"}:
-        return read_csv(file)
-    sheets = read_sheets(file)
-    if table in sheets:
-        return sheets[table]
-    if len(sheets) == 1:
-        return next(iter(sheets.values()))
-    raise EvidenceError([RowError(file.name, 1, "", f"没有名为 {table} 的工作表，现有 {'、'.join(sheets)}")])
+    def write(self, ready: Ready) -> tuple[Sequence[Effect], Sequence[Found]]:
+        typed, errors = self._read(ready.rows)
+        wrong: defaultdict[int, list[CellFinding]] = defaultdict(list)
+        for error in errors:
+            wrong[error.line].append(CellFinding(error.column, error.reason))
+        effects = self._write([(line, row) for line, row in typed if line not in wrong])
+        return effects, [Found(line, "error", found) for line, found in wrong.items()]
 
-
-def import_table(
-    *,
-    actor: Staff | None,
-    table: str,
-    raw: RawTable,
-    business_date: dt.date,
-    skips_bad_rows: bool = False,
-    is_dry_run: bool = False,
-) -> Outcome:
-    """Import one table in one transaction.
-
-    Raises:
-        EvidenceError: a row is wrong and bad rows are not to be skipped; nothing is written.
-    """
-    rows, errors = read_table(table, raw)
-    errors = [*errors, *_reference_errors(table, rows, raw.file)]
-    if errors and not skips_bad_rows:
-        raise EvidenceError(errors)
-    bad = {error.line for error in errors}
-    good = [(line, row) for line, row in rows if line not in bad]
-    with transaction.atomic():
-        written = _WRITERS[table](good, actor, business_date)
-        outcome = Outcome(written.created, written.updated, written.skipped, tuple(errors), len(raw.rows) - len(good))
-        audit.record(
-            actor=actor,
-            action="intake.table.imported",
-            subject=("import", table),
-            summary=f"导入 {table}（{raw.file}）：新增 {outcome.created}，更新 {outcome.updated}，"
-            f"未变 {outcome.skipped}，失败 {outcome.failed}",
-            business_date=business_date,
-        )
-        if is_dry_run:
-            transaction.set_rollback(True)
-    return outcome
+    def _write(self, rows: Lines) -> list[Effect]:
+        return _WRITERS[self._table](rows, self._context.actor, self._context.day)
 
 
 # --- references ----------------------------------------------------------------------------------------------------
@@ -196,42 +178,69 @@ def _branches_by_any_name() -> dict[str, OrgUnit]:
 # --- writers -------------------------------------------------------------------------------------------------------
 
 
-def _entities(rows: Lines, actor: Staff | None, business_date: dt.date) -> _Written:
+_ENTITY_FIELDS = ("name", "uscc", "legal_form", "nature", "industry", "country", "total_votes", "sex", "death_date")
+
+
+def _entities(rows: Lines, actor: Staff | None, business_date: dt.date) -> list[Effect]:
     """Parties by the caller's id. Customers of the file stay parties until they are put on somebody's list."""
     existing = parties_by_source_id({entity.id for _line, entity in rows})
-    new, changed, same = [], [], 0
-    for _line, entity in rows:
+    new: list[tuple[int, Party]] = []
+    changed: list[tuple[int, Party, dict[str, Any]]] = []
+    for line, entity in rows:
         values = {
             "name": entity.name,
             "uscc": entity.uscc or None,
             "legal_form": entity.legal_form,
             "nature": entity.nature,
             "industry": entity.industry[:80],
+            "country": entity.country,
             "total_votes": entity.total_votes,
             "sex": entity.sex,
             "death_date": entity.died_date,
         }
         party = existing.get(entity.id)
         if party is None:
-            new.append(Party(kind=entity.kind.value, source_id=entity.id, **values, **search_keys(entity.name)))
-        elif _differs(party, values):
+            new.append((line, Party(kind=entity.kind.value, source_id=entity.id, **values, **search_keys(entity.name))))
+            continue
+        before = snapshot(party, _ENTITY_FIELDS)
+        if _differs(party, values):
             for name, value in search_keys(party.name).items():
                 setattr(party, name, value)
-            changed.append(party)
-        else:
-            same += 1
-    Party.objects.bulk_create(new, batch_size=BATCH)
-    names = ["name", "uscc", "legal_form", "nature", "industry", "total_votes", "sex", "death_date"]
-    Party.objects.bulk_update(changed, [*names, "pinyin", "pinyin_initials"], batch_size=BATCH)
-    index_customers_of_parties(party.pk for party in changed)
-    _put_on_list([entity.id for _line, entity in rows if entity.is_customer], actor, business_date)
-    return _Written(len(new), len(changed), same)
+            changed.append((line, party, before))
+    Party.objects.bulk_create([party for _, party in new], batch_size=BATCH)
+    Party.objects.bulk_update(
+        [party for _, party, _ in changed], [*_ENTITY_FIELDS, "pinyin", "pinyin_initials"], batch_size=BATCH
+    )
+    index_customers_of_parties(party.pk for _, party, _ in changed)
+    effects = {line: _made(line, party, _ENTITY_FIELDS) for line, party in new}
+    effects |= {line: _changed(line, party, before) for line, party, before in changed}
+    listed = _put_on_list([entity.id for _line, entity in rows if entity.is_customer], actor, business_date)
+    for line, entity in rows:
+        if entity.id in listed:
+            party_id, customer = listed[entity.id]
+            same = Effect(line, False, party_id, {"before": {}, "after": {}})
+            effect = effects.get(line, same)
+            effects[line] = effect._replace(before={**(effect.before or {}), "customer": customer})
+    return [effects[line] for line in sorted(effects)]
 
 
-def _put_on_list(source_ids: list[str], actor: Staff | None, business_date: dt.date) -> None:
-    """Entities that have credit here become customers of the actor's unit, looked after by the actor."""
+def _made(line: int, made: Model, fields: Iterable[str]) -> Effect:
+    return Effect(line, True, made.pk, {"after": snapshot(made, fields)})
+
+
+def _changed(line: int, row: Model, before: dict[str, Any]) -> Effect:
+    return Effect(line, False, row.pk, {"before": before, "after": snapshot(row, before)})
+
+
+def _put_on_list(
+    source_ids: list[str], actor: Staff | None, business_date: dt.date
+) -> dict[str, tuple[int, list[Any]]]:
+    """Entities that have credit here become customers of the actor's unit, looked after by the actor.
+
+    Gives by source id the party and [customer, moment of its making], by which an undo sees who worked on it since.
+    """
     if actor is None or not source_ids:
-        return
+        return {}
     parties = Party.objects.filter(source_id__in=source_ids, customer__isnull=True, kind=Party.Kind.ORGANISATION)
     customers = [
         Customer(party=party, number=f"KH{party.pk:08d}", unit=actor.unit, stage=Customer.Stage.CUSTOMER)
@@ -239,10 +248,14 @@ def _put_on_list(source_ids: list[str], actor: Staff | None, business_date: dt.d
     ]
     Customer.objects.bulk_create(customers, batch_size=BATCH)
     Ownership.objects.bulk_create(
-        [Ownership(customer=customer, staff=actor, valid_from=business_date) for customer in customers],
+        [
+            Ownership(customer=customer, staff=actor, valid_from=business_date, origin=Ownership.Origin.IMPORTED)
+            for customer in customers
+        ],
         batch_size=BATCH,
     )
     index_customers(customer.pk for customer in customers)
+    return {str(c.party.source_id): (c.party_id, [c.pk, c.updated_at.isoformat()]) for c in customers}
 
 
 def _differs(target: Any, values: Mapping[str, Any]) -> bool:
@@ -257,54 +270,64 @@ def _differs(target: Any, values: Mapping[str, Any]) -> bool:
 
 def _evidence_writer(
     table: str, model: Any, key: tuple[str, ...], values_of: Callable[[Any, Mapping[str, Party]], dict[str, Any]]
-) -> Callable[[Lines, Staff | None, dt.date], _Written]:
+) -> Callable[[Lines, Staff | None, dt.date], list[Effect]]:
     """Rows are the same by their key columns; the rest is updated."""
+    fields = evidence_fields(model)
 
-    def write(rows: Lines, actor: Staff | None, business_date: dt.date) -> _Written:  # noqa: ARG001
+    def write(rows: Lines, actor: Staff | None, business_date: dt.date) -> list[Effect]:  # noqa: ARG001
         known = _known(table, rows)
         parties = [party.pk for party in known.values()]
         stored: defaultdict[tuple[Any, ...], list[Any]] = defaultdict(list)
         for row in model.objects.filter(**{f"{key[0]}__in": parties}).order_by("pk"):
             stored[tuple(getattr(row, name) for name in key)].append(row)
-        new, changed, same = [], [], 0
-        for _line, row in rows:
+        new: list[tuple[int, Any]] = []
+        changed: list[tuple[int, Any, dict[str, Any]]] = []
+        for line, row in rows:
             values = values_of(row, known) | {"valid_from": row.valid_from, "valid_to": row.valid_to}
             # The same holder may stand twice at one company (two accounts): the n-th row meets the n-th stored one.
             alike = stored[tuple(values[name] for name in key)]
             if not alike:
-                new.append(model(**values))
-            elif _differs(found := alike.pop(0), values):
-                changed.append(found)
-            else:
-                same += 1
-        model.objects.bulk_create(new, batch_size=BATCH)
+                new.append((line, model(**values)))
+                continue
+            found = alike.pop(0)
+            before = snapshot(found, fields)
+            if _differs(found, values):
+                changed.append((line, found, before))
+        model.objects.bulk_create([made for _, made in new], batch_size=BATCH)
         if changed:
-            names = [f.name for f in model._meta.concrete_fields if f.name not in {"id", "recorded_at"}]
-            model.objects.bulk_update(changed, names, batch_size=BATCH)
-        return _Written(len(new), len(changed), same)
+            model.objects.bulk_update([row for _, row, _ in changed], fields, batch_size=BATCH)
+        effects = [_made(line, made, fields) for line, made in new]
+        return effects + [_changed(line, row, before) for line, row, before in changed]
 
     return write
 
 
-def _capital(rows: Lines, actor: Staff | None, business_date: dt.date) -> _Written:  # noqa: ARG001
-    created = updated = same = 0
-    for _line, row in rows:
+def evidence_fields(model: Any) -> list[str]:
+    return [f.name for f in model._meta.concrete_fields if f.name not in {"id", "recorded_at"}]
+
+
+CAPITAL_FIELDS = ("amount_fen", "source", "entered_by", "approved_by")
+
+
+def _capital(rows: Lines, actor: Staff | None, business_date: dt.date) -> list[Effect]:  # noqa: ARG001
+    effects = []
+    for line, row in rows:
         figure = CapitalFigure.objects.filter(kind=row.kind, date=row.date).first()
         if figure is None:
-            CapitalFigure.objects.create(
+            figure = CapitalFigure.objects.create(
                 kind=row.kind, date=row.date, amount_fen=row.amount_fen, source=row.source or "导入", entered_by=actor
             )
-            created += 1
-        elif _differs(figure, {"amount_fen": row.amount_fen, "source": row.source}):
+            effects.append(_made(line, figure, CAPITAL_FIELDS))
+            continue
+        before = snapshot(figure, CAPITAL_FIELDS)
+        if _differs(figure, {"amount_fen": row.amount_fen, "source": row.source}):
             figure.entered_by, figure.approved_by = actor, None
             figure.save()
-            updated += 1
-        else:
-            same += 1
-    return _Written(created, updated, same)
+            effects.append(_changed(line, figure, before))
+    return effects
 
 
-def _deals(rows: Lines, actor: Staff | None, business_date: dt.date) -> _Written:
+def _deals(rows: Lines, actor: Staff | None, business_date: dt.date) -> list[Effect]:
     """Deals that exist elsewhere, each under a contract of its customer, product, branch and currency, in the ledger.
 
     A deal is known by its number; without one, by its place among equal rows, so that a file may be read again.
@@ -312,17 +335,16 @@ def _deals(rows: Lines, actor: Staff | None, business_date: dt.date) -> _Written
     customers, branches = _customers_by_any_id(rows), _branches_by_any_name()
     known = set(Deal.objects.values_list("number", flat=True))
     alike: Counter[object] = Counter()
-    created = same = 0
+    effects = []
     for line, row in rows:
         alike[row] += 1
         digest = hashlib.sha256(f"{row!r}{alike[row]}".encode()).hexdigest()[:16]
         number = row.number or f"DR-{digest}"
         if number in known:
-            same += 1
             continue
         facility = _facility_for(row, customers[row.customer], branches[row.branch], actor, business_date)
         try:
-            take_over_deal(
+            deal = take_over_deal(
                 facility=facility,
                 number=number,
                 product=row.product,
@@ -336,8 +358,8 @@ def _deals(rows: Lines, actor: Staff | None, business_date: dt.date) -> _Written
             )
         except (LedgerError, FigureMissingError) as error:
             raise EvidenceError([RowError("deals", line, "amount", str(error))]) from error
-        created += 1
-    return _Written(created, 0, same)
+        effects.append(Effect(line, True, deal.pk))
+    return effects
 
 
 def _facility_for(
@@ -366,7 +388,7 @@ def _facility_for(
     )
 
 
-_WRITERS: Mapping[str, Callable[[Lines, Staff | None, dt.date], _Written]] = {
+_WRITERS: Mapping[str, Callable[[Lines, Staff | None, dt.date], list[Effect]]] = {
     "entities": _entities,
     "holdings": _evidence_writer(
         "holdings", groups.Holding, ("company_id", "holder_id", "valid_from"),
@@ -413,4 +435,3 @@ _WRITERS: Mapping[str, Callable[[Lines, Staff | None, dt.date], _Written]] = {
     "deals": _deals,
     "capital": _capital,
 }  # fmt: skip
-IMPORTABLE = tuple(_WRITERS)

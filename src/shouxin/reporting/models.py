@@ -29,7 +29,10 @@ class ImportMapping(models.Model):
 
 
 class ImportJob(models.Model):
-    """One file on its way in. ``created + updated + skipped + failed`` is ``rows_read`` when it is done."""
+    """One file on its way in. ``created + updated + skipped + failed`` is ``rows_read`` when it is done.
+
+    ``number`` is given when it begins to write: what was only looked at uses none up.
+    """
 
     class State(models.TextChoices):
         STAGED = "staged", "待映射"
@@ -40,6 +43,7 @@ class ImportJob(models.Model):
         FAILED = "failed", "失败"
         UNDONE = "undone", "已撤销"
 
+    number = models.PositiveIntegerField("编号", null=True, unique=True)
     table = models.CharField("表", max_length=40)
     file_name = models.CharField("文件", max_length=200)
     file_sha256 = models.CharField(max_length=64)
@@ -47,6 +51,7 @@ class ImportJob(models.Model):
     stored_path = models.CharField(max_length=300, blank=True)
     titles = ArrayField(models.CharField(max_length=200), default=list)
     places = models.JSONField(default=dict)
+    samples = models.JSONField(default=list)
     state = models.CharField("状态", max_length=10, choices=State.choices, default=State.STAGED)
     started_by = models.ForeignKey(Staff, models.PROTECT, null=True, related_name="+")
     skips_bad_rows = models.BooleanField(default=False)
@@ -88,22 +93,25 @@ class ImportJob(models.Model):
         return f"{self.table} {self.file_name}"
 
 
+CELL_BREAK = "\x1f"
+"""Between two cells of a kept line; a cell that holds it has a blank instead."""
+
+
 class ImportRow(models.Model):
-    """One line of the file with its cells and what the check said."""
+    """One line of the file as it came, and what the check said: everything that is wrong, as [column, reason]."""
 
     class State(models.TextChoices):
         NEW = "new", "新增"
         UPDATE = "update", "更新"
-        DUPLICATE = "duplicate", "文件内重复"
+        DUPLICATE = "duplicate", "重复"
         ERROR = "error", "错误"
 
     pk = models.CompositePrimaryKey("job_id", "line")
     job = models.ForeignKey(ImportJob, models.CASCADE, related_name="rows", db_index=False)
     line = models.PositiveIntegerField()
-    cells = ArrayField(models.TextField())
+    text = models.TextField()
     state = models.CharField(max_length=10, choices=State.choices)
-    column = models.CharField(max_length=40, blank=True)
-    reason = models.TextField(blank=True)
+    findings = models.JSONField(null=True)
     target_id = models.BigIntegerField(null=True)
 
     class Meta:
@@ -115,11 +123,16 @@ class ImportRow(models.Model):
     def __str__(self) -> str:
         return f"{self.job_id}:{self.line}"
 
+    @property
+    def cells(self) -> list[str]:
+        return self.text.split(CELL_BREAK)
+
 
 class ImportEffect(models.Model):
     """What one line did: the row it made or changed, and what stood there before. ``stamp`` is the row's own
     ``updated_at`` as this import left it: another one there means that somebody has worked on it since."""
 
+    pk = models.CompositePrimaryKey("job_id", "line")
     job = models.ForeignKey(ImportJob, models.CASCADE, related_name="effects", db_index=False)
     line = models.PositiveIntegerField()
     is_new = models.BooleanField()
@@ -130,7 +143,6 @@ class ImportEffect(models.Model):
 
     class Meta:
         ordering: ClassVar = ["job_id", "line"]
-        indexes: ClassVar = [models.Index(fields=["job", "line"], name="import_effect_line")]
 
     def __str__(self) -> str:
         return f"{self.job_id}:{self.line} {self.target_id}"

@@ -37,28 +37,11 @@ from shouxin.parties.models import Customer, Party
 from shouxin.parties.services import add_customer, create_party
 from shouxin.policy import load_book
 from shouxin.policy.products import resolve_product
+from shouxin.reporting.scenario_file import PARAMETERS, ScenarioFileError, completed
 
 MICRO = 1_000_000
 _DEAL_AGE = dt.timedelta(days=107)  # the file gives no dates: all deals began in the same quarter, before its day
 _CONTRACT_TERM = dt.timedelta(days=365)
-_PARAMETERS = {
-    "group_limit_pct": "group.limit.pct_net_capital",
-    "meeting_threshold": "group.meeting_threshold",
-    "control_pct_gt": "control.voting_pct",
-    "lineal_gen": "kin.lineal_generations",
-    "collateral_gen": "kin.collateral_generations",
-    "spouse": "kin.include_spouse",
-    "affinity": "kin.include_affinity",
-    "closure": "group.closure",
-    "warn_pct": "group.indicator.warn_pct",
-    "le_threshold_pct": "le.threshold_pct",
-    "le_single_pct": "le.single_nonbank_pct",
-    "le_connected_pct": "le.connected_nonbank_pct",
-    "dependence_test_pct": "le.dependence_test_pct",
-    "dependence_income_pct": "le.dependence_income_pct",
-    "intragroup_guarantee_warn_pct": "intragroup_guarantee.max_pct",
-    "related_tx_pct": "related_tx.report_pct",
-}
 
 
 class ScenarioError(Exception):
@@ -84,10 +67,10 @@ def book_of(document: Mapping[str, Any]) -> PolicyBook:
     for name, value in document.get("params", {}).items():
         if name == "net_of_margin":
             values["scope.net_of_margin"] = tuple(resolve_product(product).code for product in value)
-        elif name in _PARAMETERS:
-            values[_PARAMETERS[name]] = ("no", "yes")[value] if isinstance(value, bool) else str(value)
+        elif name in PARAMETERS:
+            values[PARAMETERS[name]] = ("no", "yes")[value] if isinstance(value, bool) else str(value)
         else:
-            raise ScenarioError(f"params: 未知的参数 {name}，可用 {sorted([*_PARAMETERS, 'net_of_margin'])}")
+            raise ScenarioError(f"params: 未知的参数 {name}，可用 {sorted([*PARAMETERS, 'net_of_margin'])}")
     return load_book().overlaid(
         values,
         institution=document["institution"]["name"],
@@ -104,6 +87,10 @@ def store(
 
     ``units`` and ``owner`` are existing branches and the customers' manager; without them plain ones are made.
     """
+    try:
+        document = completed(document)
+    except ScenarioFileError as error:
+        raise ScenarioError(str(error)) from error
     as_of = dt.date.fromisoformat(document["as_of"])
     factor = _unit_factor(document["institution"].get("unit", "万元"))
     _store_institution(document["institution"], as_of, factor)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from procrastinate.contrib.django import app
 
+from shouxin.bank.models import Staff
 from shouxin.bank.selectors import get_business_date
 from shouxin.intake.evidence_files import EvidenceError
 from shouxin.parties import pool
@@ -16,6 +17,16 @@ def run_import(job_id: int) -> dict[str, int]:
     """Write a started import; called again after a crash it goes on after the last part."""
     job = import_jobs.run(job_id=job_id)
     return {"created": job.created, "updated": job.updated, "skipped": job.skipped, "failed": job.failed}
+
+
+@app.task(name="reporting.undo_import", queue="default", retry=3)
+def undo_import(job_id: int, staff_id: int) -> dict[str, int]:
+    """Take a big import back; called again after a crash it goes on with the effects that are left."""
+    job = ImportJob.objects.get(pk=job_id)
+    if job.state == ImportJob.State.UNDONE:
+        return dict(job.undo_result)
+    actor = Staff.objects.get(pk=staff_id)
+    return import_jobs.undo(job=job, actor=actor, business_date=get_business_date())
 
 
 @app.task(name="reporting.check_import", queue="default")

@@ -17,6 +17,8 @@ from shouxin.web.access import Visit, visit_of
 
 Role = RoleAssignment.Role
 _WITH_CUSTOMERS = frozenset({Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD})
+_IMPORTERS = _WITH_CUSTOMERS | {Role.IDENTIFICATION_OFFICER}
+_WHOLE_BANK = {Role.RISK_OFFICER, Role.APPROVER, Role.AUDITOR}
 
 
 _NAMES = (
@@ -81,7 +83,7 @@ def _sections(path: str, roles: frozenset[str], *, waiting: int, tasks: int, ste
             "items": [
                 item("customer_list", _("客户名单"), "users"),
                 *([item("pool", _("公海"), "inbox")] if roles & _WITH_CUSTOMERS else []),
-                *([item("import_list", _("导入"), "database-import")] if roles & _WITH_CUSTOMERS else []),
+                *([item("import_list", _("导入"), "database-import")] if roles & _IMPORTERS else []),
                 *(
                     [item("handover_list", _("移交"), "refresh")]
                     if roles & {*_WITH_CUSTOMERS, Role.ADMINISTRATOR}
@@ -105,6 +107,7 @@ def _sections(path: str, roles: frozenset[str], *, waiting: int, tasks: int, ste
                 item("limit_list", _("额度台账"), "list-tree"),
                 item("drawing_list", _("额度使用"), "credit-card"),
                 item("exposure_list", _("大额与关联"), "report-analytics"),
+                *([item("portfolio", _("授信组合"), "clipboard-data")] if roles & _WHOLE_BANK else []),
             ],
         },
         {

@@ -106,6 +106,11 @@ class ContributionForm(forms.Form):
 
 class ProfileForm(forms.Form):
     industry = forms.CharField(label=_("行业"), max_length=80, required=False)
+    country = forms.RegexField(
+        r"^[A-Za-z]{2}$", label=_("国家或地区"), max_length=2, empty_value="CN", required=False,
+        help_text=_("两个字母的代码，如 CN、HK、US；留空为 CN"),
+        error_messages={"invalid": _("请填两个字母的代码，如 CN")},
+    )  # fmt: skip
     org_type = forms.ChoiceField(
         label=_("机构类别"), choices=[("", _("（未填）")), *Customer.OrgType.choices], required=False
     )
@@ -114,6 +119,9 @@ class ProfileForm(forms.Form):
     )
     annual_sales = WanField(label=_("年销售（万元）"), required=False)
     sales_year = forms.IntegerField(label=_("销售年度"), min_value=1990, max_value=2200, required=False)
+
+    def clean_country(self) -> str:
+        return str(self.cleaned_data["country"]).upper()
 
     def clean(self) -> dict[str, Any]:
         return _as_fen(super().clean() or {}, "annual_sales", "annual_sales_fen")
@@ -124,6 +132,7 @@ def profile_initial(customer: Customer, profile: CustomerProfile | None) -> dict
     sales = profile.annual_sales_fen if profile else None
     return {
         "industry": customer.party.industry,
+        "country": customer.party.country,
         "org_type": customer.org_type,
         "trade_role": profile.trade_role if profile else "",
         "annual_sales": format_wan(sales).replace(",", "") if sales else "",

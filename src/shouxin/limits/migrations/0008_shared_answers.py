@@ -19,6 +19,7 @@ class Migration(migrations.Migration):
                     ("PRODUCT", "产品"),
                     ("BRANCH", "机构"),
                     ("INDUSTRY", "行业"),
+                    ("COUNTRY", "国家或地区"),
                     ("GUARANTOR", "保证人"),
                 ],
                 max_length=10,

@@ -43,6 +43,7 @@ class PortfolioTotal(models.Model):
         PRODUCT = "PRODUCT", "产品"
         BRANCH = "BRANCH", "机构"
         INDUSTRY = "INDUSTRY", "行业"
+        COUNTRY = "COUNTRY", "国家或地区"
         GUARANTOR = "GUARANTOR", "保证人"
 
     dimension = models.CharField(max_length=10, choices=Dimension.choices)

@@ -60,7 +60,7 @@ CREATE OR REPLACE FUNCTION limit_total_portfolio(on_date date) RETURNS integer
 LANGUAGE sql AS $$
     WITH leaf AS MATERIALIZED (
         SELECT n.pending_fen, n.posted_fen, n.pending_fen + n.posted_fen - n.cover_fen AS net_fen, n.currency, n.product,
-            u.name AS branch, p.industry, p.id AS party
+            u.name AS branch, p.industry, p.country, p.id AS party
         FROM limits_node n
         LEFT JOIN parties_customer c ON c.id = n.customer_id
         LEFT JOIN parties_party p ON p.id = c.party_id
@@ -80,7 +80,7 @@ LANGUAGE sql AS $$
     ), figure AS (
         SELECT d.dimension, d.value, leaf.pending_fen, leaf.posted_fen, leaf.net_fen
         FROM leaf, LATERAL (VALUES ('CURRENCY', leaf.currency::text), ('PRODUCT', leaf.product::text),
-            ('BRANCH', leaf.branch::text), ('INDUSTRY', leaf.industry::text)) d (dimension, value)
+            ('BRANCH', leaf.branch::text), ('INDUSTRY', leaf.industry::text), ('COUNTRY', leaf.country::text)) d (dimension, value)
         UNION ALL
         SELECT 'GUARANTOR', p.name, 0, guaranteed.stands_for, guaranteed.net_fen
         FROM guaranteed JOIN parties_party p ON p.id = guaranteed.guarantor_id

@@ -21,7 +21,14 @@ def show_list(request: HttpRequest, visit: Visit) -> HttpResponse:
         return redirect("duplicate_list")
     both = {"first__in": visit.customers, "second__in": visit.customers}
     pairs = DuplicatePair.objects.filter(state=DuplicatePair.State.OPEN, **both).select_related(
-        "first__party", "first__unit", "first__main_owner", "second__party", "second__unit", "second__main_owner"
+        "first__party",
+        "first__unit",
+        "first__main_owner",
+        "first__main_class",
+        "second__party",
+        "second__unit",
+        "second__main_owner",
+        "second__main_class",
     )
     merges = CustomerMerge.objects.filter(kept__in=visit.customers, undone_at__isnull=True).select_related(
         "kept__party", "merged__party", "merged_by"

@@ -1,15 +1,15 @@
-"""Import of a customer list: upload, map columns, check, mend, run, stop, undo."""
+"""Imports: upload a list, map its columns, check, mend, run, stop, undo."""
 
 import csv
 import io
 import os
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -18,19 +18,36 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from shouxin.intake.customer_rows import LABELS, NEEDED, SYNONYMS
-from shouxin.intake.evidence_files import EvidenceError
-from shouxin.intake.list_files import open_list
+from shouxin.intake.evidence_files import EVIDENCE_TABLES, EvidenceError
 from shouxin.reporting import import_jobs
 from shouxin.reporting.exports import neutral
 from shouxin.reporting.import_jobs import ImportRefusedError
+from shouxin.reporting.import_tables import KINDS, Kind
 from shouxin.reporting.models import ImportJob, ImportRow
-from shouxin.reporting.tasks import check_import, run_import
+from shouxin.reporting.tasks import check_import, run_import, undo_import
 from shouxin.web.access import Role, Visit, page
 
 CHECKED_AT_ONCE_BYTES = 2_000_000
+UNDONE_AT_ONCE_ROWS = 2_000
 UPLOAD_BYTES_MAX = 300_000_000
+ROWS_SHOWN = 50
 WORKERS = (Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD)
+IMPORTERS = (*WORKERS, Role.IDENTIFICATION_OFFICER)
+OF_WORKERS = ("customers", "contacts", "follow_ups")
+OF_OFFICERS = EVIDENCE_TABLES
+
+
+def _kinds_of(visit: Visit) -> list[Kind]:
+    """What somebody may import here; deals and capital come in by the command, in the hands of the bank's operators."""
+    tables = (OF_WORKERS if visit.has(*WORKERS) else ()) + (
+        OF_OFFICERS if visit.has(Role.IDENTIFICATION_OFFICER) else ()
+    )
+    return [KINDS[table] for table in tables]
+
+
+def _kind_asked(visit: Visit, table: str) -> Kind:
+    kinds = _kinds_of(visit)
+    return next((kind for kind in kinds if kind.table == table), kinds[0])
 
 
 def _uploads() -> Path:
@@ -54,20 +71,28 @@ def _job(visit: Visit, pk: int) -> ImportJob:
     return job
 
 
-@page(*WORKERS)
+@page(*IMPORTERS)
 def show_list(request: HttpRequest, visit: Visit) -> HttpResponse:
     if request.method == "POST":
         return _upload(request, visit)
+    kind, jobs = _kind_asked(visit, request.GET.get("table", "")), list(_jobs_of(visit)[:50])
+    for job in jobs:
+        job.label = import_jobs.kind_of(job).label  # type: ignore[attr-defined]
     return render(
         request,
         "pages/import_list.html",
-        {"jobs": _jobs_of(visit)[:50], "crumbs": [{"url": reverse("customer_list"), "label": _("客户名单")}],
-         "columns": [(LABELS[c], c in NEEDED, "、".join(SYNONYMS[c][1:4])) for c in SYNONYMS]},
+        {"jobs": jobs, "crumbs": [{"url": reverse("customer_list"), "label": _("客户名单")}],
+         "kinds": _kinds_of(visit), "kind": kind, "columns": _columns(kind)},
     )  # fmt: skip
 
 
+def _columns(kind: Kind) -> list[tuple[str, bool, str]]:
+    """Each column's title, whether it is needed, and other titles that are understood."""
+    return [(kind.title(c), c in kind.needed, "、".join(kind.columns[c][1:4])) for c in kind.columns]
+
+
 def _upload(request: HttpRequest, visit: Visit) -> HttpResponse:
-    file = request.FILES.get("file")
+    kind, file = _kind_asked(visit, request.POST.get("table", "")), request.FILES.get("file")
     if file is None or not file.name:
         messages.error(request, _("请选择文件。"))
         return redirect("import_list")
@@ -79,41 +104,53 @@ def _upload(request: HttpRequest, visit: Visit) -> HttpResponse:
         for block in file.chunks():
             out.write(block)
     try:
-        job = import_jobs.open_job(actor=visit.actor, path=path, business_date=visit.business_date, name=file.name)
+        job = import_jobs.open_job(
+            actor=visit.actor, path=path, business_date=visit.business_date, name=file.name, table=kind.table
+        )
     except EvidenceError as error:
         path.unlink(missing_ok=True)
-        messages.error(request, str(error.errors[0]))
+        for finding in error.errors[:5]:
+            messages.error(request, str(finding))
         return redirect("import_list")
     known = import_jobs.find_mapping(table=job.table, titles=job.titles)
     if known is not None:
-        job.places = import_jobs.places_of(job.titles, known.columns)
+        job.places = import_jobs.places_of(job.titles, known.columns, table=job.table)
         job.save(update_fields=["places"])
     return redirect("import_detail", pk=job.pk)
 
 
-@page(*WORKERS)
-def sample(request: HttpRequest, visit: Visit) -> HttpResponse:  # noqa: ARG001
-    """An empty list with all columns and one line of example."""
+@page(*IMPORTERS)
+def sample(request: HttpRequest, visit: Visit) -> HttpResponse:
+    """An empty list with all columns and, of customers, one line of example."""
+    kind = _kind_asked(visit, request.GET.get("table", ""))
     stream = io.StringIO()
     writer = csv.writer(stream)
-    writer.writerow(LABELS.values())
-    example = {"name": "示范贸易有限公司", "kind": "机构", "phone": "0571-88001234", "address": "示范市河滨路 18 号",
-               "postcode": "310000", "next_step": "电话约访", "next_step_date": "2025-07-15"}  # fmt: skip
-    writer.writerow([example.get(name, "") for name in LABELS])
+    writer.writerow(kind.title(column) for column in kind.columns)
+    if example := _EXAMPLES.get(kind.table):
+        writer.writerow([example.get(name, "") for name in kind.columns])
     response = HttpResponse(stream.getvalue().encode("utf-8-sig"), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = 'attachment; filename="customer-list-sample.csv"'
+    response["Content-Disposition"] = f'attachment; filename="{kind.table}-sample.csv"'
     return response
 
 
-@page(*WORKERS)
+_EXAMPLES: dict[str, dict[str, str]] = {
+    "customers": {
+        "name": "示范贸易有限公司", "kind": "机构", "phone": "0571-88001234", "address": "示范市河滨路 18 号",
+        "postcode": "310000", "next_step": "电话约访", "next_step_date": "2025-07-15",
+    },
+    "contacts": {"customer": "示范贸易有限公司", "name": "王芳", "title": "总", "phone": "13800001234"},
+    "follow_ups": {"customer": "示范贸易有限公司", "kind": "拜访", "at": "2025-06-10 14:30", "author": "王伟",
+                   "text": "谈新厂房的用款计划"},
+}  # fmt: skip
+
+
+@page(*IMPORTERS)
 def show(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
     job = _job(visit, pk)
-    state = request.GET.get("state", "error" if job.error_rows else "")
-    rows = ImportRow.objects.filter(job=job).order_by("line")
-    if state in ImportRow.State.values:
-        rows = rows.filter(state=state)
+    kind = import_jobs.kind_of(job)
     context: dict[str, Any] = {
         "job": job,
+        "kind": kind,
         "visit": visit,
         "remaining": import_jobs.remaining_seconds(job, now=timezone.now()),
         "percent": int(job.rows_done * 100 / job.rows_read) if job.rows_read else 0,
@@ -124,45 +161,90 @@ def show(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
         return render(request, "pages/_import_progress.html", context)
     if job.state in {ImportJob.State.STAGED, ImportJob.State.CHECKED}:
         context["mapping"] = _mapping(job)
-        context["choices"] = [("", _("（不导入）"))] + [(c, LABELS[c] + ("*" if c in NEEDED else "")) for c in SYNONYMS]
-    context["state"] = state
-    context["rows"] = Paginator(rows, 50).get_page(1) if job.rows_read else []
+        context["choices"] = [("", _("（不导入）"))] + [
+            (c, kind.title(c) + ("*" if c in kind.needed else "")) for c in kind.columns
+        ]
+    context |= _rows(request, job)
     context["states"] = [
         ("new", _("新增"), job.new_rows), ("update", _("更新"), job.update_rows),
-        ("duplicate", _("文件内重复"), job.duplicate_rows), ("error", _("错误"), job.error_rows),
+        ("duplicate", _("重复"), job.duplicate_rows), ("error", _("错误"), job.error_rows),
     ]  # fmt: skip
     return render(request, "pages/import_detail.html", context)
+
+
+def _rows(request: HttpRequest, job: ImportJob) -> dict[str, Any]:
+    """One page of rows in one state; the next page starts after the last line of this one."""
+    state = request.GET.get("state", "error" if job.error_rows else "all")
+    after = int(text) if (text := request.GET.get("after", "")).isdecimal() and len(text) < 10 else 0
+    rows = ImportRow.objects.filter(job=job, line__gt=after).order_by("line")
+    if state in ImportRow.State.values:
+        rows = rows.filter(state=state)
+    found = list(rows[: ROWS_SHOWN + 1]) if job.rows_read else []
+    shown = found[:ROWS_SHOWN]
+    return {
+        "state": state,
+        "rows": [_row(row, job) for row in shown],
+        "after": shown[-1].line if len(found) > ROWS_SHOWN else None,
+    }
+
+
+def _row(row: ImportRow, job: ImportJob) -> dict[str, Any]:
+    """A row with its cells, each with what is wrong with it, and what concerns no column of the file."""
+    cells = [*row.cells, *[""] * (len(job.titles) - len(row.cells))][: len(job.titles)]
+    by_place: dict[int, list[str]] = {}
+    others = []
+    for column, reason in row.findings or ():
+        place = job.places.get(column)
+        if place is None:
+            others.append(f"{import_jobs.title_of(column, job)}：{reason}" if column else reason)
+        else:
+            by_place.setdefault(place, []).append(reason)
+    return {
+        "line": row.line,
+        "is_wrong": row.state == ImportRow.State.ERROR,
+        "label": row.get_state_display(),
+        "cells": [
+            {"title": title, "text": text, "wrong": "；".join(by_place.get(place, ()))}
+            for place, (title, text) in enumerate(zip(job.titles, cells, strict=True))
+        ],
+        "others": others,
+    }
 
 
 def _mapping(job: ImportJob) -> list[dict[str, object]]:
     """Each column of the file with three of its values and what it is taken for."""
     by_place = {place: column for column, place in job.places.items()}
-    path = Path(job.stored_path)
-    samples = open_list(path, name=job.file_name, sheet=job.table).samples() if path.is_file() else []
+    samples = [*job.samples, *[[]] * len(job.titles)]
     return [
-        {"place": n, "title": title, "column": by_place.get(n, ""), "samples": samples[n] if n < len(samples) else []}
+        {"place": n, "title": title, "column": by_place.get(n, ""), "samples": samples[n]}
         for n, title in enumerate(job.titles)
     ]
 
 
 @require_POST
-@page(*WORKERS)
+@page(*IMPORTERS)
 def check(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
     """Take the chosen columns and check every row."""
     job = _job(visit, pk)
-    columns = {
-        title: column
-        for n, title in enumerate(job.titles)
-        if (column := request.POST.get(f"column-{n}", "")) in SYNONYMS
-    }
+    kind = import_jobs.kind_of(job)
+    chosen = [request.POST.get(f"column-{n}", "") for n in range(len(job.titles))]
+    columns = {title: column for title, column in zip(job.titles, chosen, strict=True) if column in kind.columns}
     path = Path(job.stored_path)
+    if not path.is_file():
+        messages.error(request, _("上传的文件已不在，请重新上传。"))
+        return redirect("import_detail", pk=pk)
+    doubled = [c for c, n in Counter(c for c in chosen if c).items() if n > 1]
+    if doubled:
+        titles = "、".join(kind.title(column) for column in doubled)
+        messages.error(request, _("有两列都对应到“%(titles)s”，请只选一列。") % {"titles": titles})
+        return redirect("import_detail", pk=pk)
     if request.POST.get("save_as", "").strip():
         import_jobs.save_mapping(
             actor=visit.actor, table=job.table, name=request.POST["save_as"], titles=job.titles, columns=columns
         )
     try:
         if path.is_file() and path.stat().st_size > CHECKED_AT_ONCE_BYTES:
-            job.places = import_jobs.places_of(job.titles, columns)
+            job.places = import_jobs.places_of(job.titles, columns, table=job.table)
             job.save(update_fields=["places"])
             check_import.defer(job_id=job.pk)
             messages.info(request, _("正在后台检查，稍后刷新本页。"))
@@ -176,21 +258,22 @@ def check(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
 
 
 @require_POST
-@page(*WORKERS)
+@page(*IMPORTERS)
 def fix(request: HttpRequest, visit: Visit, pk: int, line: int) -> HttpResponse:
     job = _job(visit, pk)
     cells = [request.POST.get(f"cell-{n}", "") for n in range(len(job.titles))]
     try:
         row = import_jobs.fix_row(job=job, line=line, cells=cells)
         if row.state == ImportRow.State.ERROR:
-            messages.error(request, _("第 %(line)s 行仍有错误：%(reason)s") % {"line": line, "reason": row.reason})
+            reasons = "；".join(import_jobs.reasons_of(row, job))
+            messages.error(request, _("第 %(line)s 行仍有错误：%(reason)s") % {"line": line, "reason": reasons})
     except (ImportRefusedError, ImportRow.DoesNotExist) as error:
         messages.error(request, str(error))
     return redirect("import_detail", pk=pk)
 
 
 @require_POST
-@page(*WORKERS)
+@page(*IMPORTERS)
 def act(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
     """Run, stop, go on, undo or discard."""
     job = _job(visit, pk)
@@ -205,11 +288,15 @@ def act(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
             run_import.defer(job_id=job.pk)
         elif wanted == "stop":
             import_jobs.ask_to_stop(job=job)
+        elif wanted == "undo" and job.created + job.updated > UNDONE_AT_ONCE_ROWS and import_jobs.kind_of(job).undo:
+            undo_import.defer(job_id=job.pk, staff_id=visit.actor.pk)
+            messages.info(request, _("正在后台撤销，稍后刷新本页。"))
         elif wanted == "undo":
             result = import_jobs.undo(job=job, actor=visit.actor, business_date=visit.business_date)
             messages.info(
                 request,
-                _("已撤销 %(reversed)s 行；导入后改动过而保留 %(kept)s 行；失败 %(failed)s 行。") % result,
+                _("已撤销 %(reversed)s 行；导入后改动过而保留 %(kept)s 行；已不存在 %(gone)s 行；失败 %(failed)s 行。")
+                % result,
             )
         elif wanted == "discard":
             import_jobs.discard(job)
@@ -220,7 +307,7 @@ def act(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
     return redirect("import_detail", pk=pk)
 
 
-@page(*WORKERS)
+@page(*IMPORTERS)
 def failed(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:  # noqa: ARG001
     """The rows that were not imported, in the file's own columns and 错误."""
     job = _job(visit, pk)

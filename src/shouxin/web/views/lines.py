@@ -14,6 +14,7 @@ from shouxin.facilities import connections, line_life, servicing
 from shouxin.facilities.models import BankRelatedParty
 from shouxin.monitoring import watch
 from shouxin.parties.models import Party
+from shouxin.reporting import g14
 from shouxin.reporting.exports import group_statistics, table_xlsx
 from shouxin.web import credit_forms as forms
 from shouxin.web.access import Role, Visit, page
@@ -87,6 +88,7 @@ def export_groups(_request: HttpRequest, visit: Visit) -> HttpResponse:
 def show_exposures(request: HttpRequest, visit: Visit) -> HttpResponse:
     """Large exposures and connected sets, several-branch customers, the bank's related parties."""
     related = connections.related_customers(visit.as_of)
+    sees_all = visit.has(Role.RISK_OFFICER, Role.APPROVER, Role.AUDITOR)
     in_view = {c.pk: c for c in visit.customers.filter(stage="customer").select_related("party")}
     return render(
         request, "pages/exposure_list.html",
@@ -97,9 +99,25 @@ def show_exposures(request: HttpRequest, visit: Visit) -> HttpResponse:
             "relations": BankRelatedParty.objects.select_related("party")[:100],
             "related_form": forms.RelatedPartyForm(initial={"valid_from": visit.business_date}),
             "may_enter": visit.has(Role.RISK_OFFICER, Role.IDENTIFICATION_OFFICER), "as_of": visit.as_of,
-            "actions": [{"label": _("打印"), "print": True, "icon": "printer"}],
+            "g14": g14.part_four(as_of=visit.as_of) if sees_all else None,
+            "actions": [
+                *(
+                    [{"label": _("G14 第四部分"), "url": f"{reverse('g14_export')}?as_of={visit.as_of}",
+                      "icon": "download"}]
+                    if sees_all
+                    else []
+                ),
+                {"label": _("打印"), "print": True, "icon": "printer"},
+            ],
         },
     )  # fmt: skip
+
+
+@page(Role.RISK_OFFICER, Role.APPROVER, Role.AUDITOR)
+def export_g14(_request: HttpRequest, visit: Visit) -> HttpResponse:
+    """G14 part IV of the quarter that ended last (X19)."""
+    body = g14.export(actor=visit.actor, as_of=visit.as_of, business_date=visit.business_date)
+    return attachment(body, XLSX, f"G14-IV-{visit.as_of}.xlsx")
 
 
 @require_POST

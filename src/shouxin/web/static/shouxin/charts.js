@@ -55,6 +55,10 @@ const lineAt = (value, text, colour, type) => ({
   label: { formatter: text, color: colour, position: 'start', fontSize: 11, distance: 6 },
 });
 
+// In a narrow place the legend stands below the ring, a line for each part.
+const SLIM_RING = 108;
+const isSlimIn = (element) => element.clientWidth < 440;
+
 const DRAWINGS = {
   'group-share': (data) => {
     const ratios = data.items.map((item) => Number(item.ratio));
@@ -77,16 +81,16 @@ const DRAWINGS = {
     color: PALETTE,
     tooltip: tooltipOf((at) => `${escapeText(at.name)}<br><b>${escapeText(at.data.text)}</b>（${at.percent}%）`),
     legend: {
-      orient: isSlim ? 'horizontal' : 'vertical', ...(isSlim ? { bottom: 0 } : { right: 0, top: 'middle' }), icon: 'roundRect',
+      orient: 'vertical', ...(isSlim ? { top: SLIM_RING * 2 } : { right: 0, top: 'middle' }), icon: 'roundRect',
       itemWidth: 10, itemHeight: 10, textStyle: { color: INK, fontSize: 12 },
       formatter: (name) => `${name}  ${data.items.find((item) => item.label === name)?.text ?? ''}`,
     },
     title: {
-      text: data.total_text, subtext: data.total_label, textAlign: 'center', left: isSlim ? '49.5%' : '29.5%', top: height * (isSlim ? .41 : .5) - 24,
+      text: data.total_text, subtext: data.total_label, textAlign: 'center', left: isSlim ? '49.5%' : '29.5%', top: (isSlim ? SLIM_RING : height / 2) - 24,
       textStyle: { color: INK, fontSize: 18, fontWeight: 700 }, subtextStyle: { color: MUTED, fontSize: 12 }, itemGap: 4,
     },
     series: [{
-      type: 'pie', radius: isSlim ? ['46%', '68%'] : ['50%', '74%'], center: isSlim ? ['50%', '41%'] : ['30%', '50%'],
+      type: 'pie', radius: isSlim ? [62, 94] : ['50%', '74%'], center: isSlim ? ['50%', SLIM_RING] : ['30%', '50%'],
       itemStyle: { borderColor: '#fff', borderWidth: 2 }, label: { show: false },
       data: data.items.map((item) => ({ name: item.label, value: Number(item.value), text: item.text })),
     }],
@@ -123,9 +127,12 @@ const draw = (element) => {
   if (['usage', 'group-share'].includes(element.dataset.chart)) {
     element.style.height = `${Math.max(10, data.items.length * 1.85 + 4.2)}rem`;
   }
+  if (element.dataset.chart === 'donut' && isSlimIn(element)) {
+    element.style.height = `${SLIM_RING * 2 + 22 * data.items.length + 8}px`;
+  }
   const chart = echarts.init(element, null, { renderer: 'svg' });
   const show = () => chart.setOption({
-    animation: false, textStyle: { fontFamily: FONT }, ...option(data, { isSlim: element.clientWidth < 440, height: element.clientHeight }),
+    animation: false, textStyle: { fontFamily: FONT }, ...option(data, { isSlim: isSlimIn(element), height: element.clientHeight }),
   }, true);
   show();
   chart.on('click', (at) => { if (at.data?.url) window.location.assign(at.data.url); });

@@ -1,0 +1,101 @@
+"""G14 part IV: groups and economically connected customers that are large exposures, at a quarter end.
+
+万元 with two decimals; the sum by kind of exposure; due within the days of the policy after the quarter. Sets of which
+one customer alone has credit are reported among single customers and are not here.
+"""
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+
+from shouxin.audit import services as audit
+from shouxin.bank.models import Staff
+from shouxin.domain.dates import quarter_end_on_or_before
+from shouxin.domain.exposure import Deal
+from shouxin.facilities.connections import LargeExposure, large_exposures
+from shouxin.facilities.selectors import deals_on, domain_deals
+from shouxin.parties.models import Customer
+from shouxin.policy import load_book
+from shouxin.reporting.exports import table_xlsx
+
+ROWS_MAX = 70
+POTENTIAL = frozenset({
+    "bank_acceptance", "credit_certificate", "financial_guarantee", "performance_guarantee", "letter_of_credit",
+    "loan_commitment_1y", "loan_commitment_long", "loan_commitment_revocable",
+})  # fmt: skip
+"""Products of potential exposure (潜在风险暴露): acceptances, letters of credit, guarantees, commitments."""
+HEAD = (
+    "序号", "客户（成员）", "成员数", "风险暴露总和（万元）", "其中：不可豁免（万元）", "占一级资本净额（%）",
+    "一般风险暴露（万元）", "特定风险暴露（万元）", "交易账簿（万元）", "交易对手信用（万元）", "潜在风险暴露（万元）",
+    "其他（万元）", "风险缓释（万元）",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectedRow:
+    """One group or connected set of the report; 分, before rounding."""
+
+    names: tuple[str, ...]
+    total: Decimal
+    share: Decimal
+    general: Decimal
+    potential: Decimal
+    mitigated: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class PartFour:
+    """The report of a quarter: its end, the last day to send it, its rows, the largest first."""
+
+    quarter_end: dt.date
+    due_date: dt.date
+    rows: list[ConnectedRow]
+
+
+def part_four(*, as_of: dt.date) -> PartFour:
+    """The report of the quarter that ended last on or before a day."""
+    end = quarter_end_on_or_before(as_of)
+    due = end + dt.timedelta(days=load_book().whole("report.g14_quarter_days", end))
+    customers = Customer.objects.filter(pk__in=deals_on(end).values("customer_id"))
+    sets = [row for row in large_exposures(as_of=end, customers=customers) if len(row.customer_ids) > 1]
+    sets = [row for row in sets if row.is_large][:ROWS_MAX]
+    members = {pk for row in sets for pk in row.customer_ids}
+    deals: dict[int, list[Deal]] = {pk: [] for pk in members}
+    for stored, seen in domain_deals(deals_on(end).filter(customer_id__in=members), as_of=end):
+        deals[stored.customer_id].append(seen)
+    return PartFour(end, due, [_row(row, [deal for pk in row.customer_ids for deal in deals[pk]]) for row in sets])
+
+
+def _row(found: LargeExposure, deals: list[Deal]) -> ConnectedRow:
+    return ConnectedRow(
+        names=found.names,
+        total=found.exposure_fen,
+        share=found.share,
+        general=_sum(deal.large_exposure_fen for deal in deals if deal.product not in POTENTIAL),
+        potential=_sum(deal.large_exposure_fen for deal in deals if deal.product in POTENTIAL),
+        mitigated=_sum((deal.gross_fen - deal.control_use_fen) * deal.conversion_factor for deal in deals),
+    )
+
+
+def _sum(amounts: Iterable[Decimal]) -> Decimal:
+    return sum(amounts, Decimal(0))
+
+
+def export(*, actor: Staff, as_of: dt.date, business_date: dt.date) -> bytes:
+    """The report as a workbook; the export is kept in the trail."""
+    report = part_four(as_of=as_of)
+    rows = [
+        (str(place), "、".join(row.names), str(len(row.names)), _wan(row.total), _wan(row.total), f"{row.share:.2f}",
+         _wan(row.general), "0.00", "0.00", "0.00", _wan(row.potential), "0.00", _wan(row.mitigated))
+        for place, row in enumerate(report.rows, start=1)
+    ]  # fmt: skip
+    audit.record(
+        actor=actor, action="reporting.g14.exported", subject=("export", "g14"),
+        summary=f"导出 G14 第四部分 {report.quarter_end}，{len(rows)} 行", business_date=business_date,
+    )  # fmt: skip
+    return table_xlsx(f"G14-IV {report.quarter_end}", HEAD, rows)
+
+
+def _wan(fen: Decimal) -> str:
+    return f"{(fen / 1_000_000).quantize(Decimal('0.01'), ROUND_HALF_UP):f}"
