@@ -166,11 +166,15 @@ def _refusal(severity: Severity = Severity.REFUSE) -> Finding:
     )
 
 
-@pytest.mark.parametrize(("language", "message"), [("zh-hans", "申请 201 万元"), ("en", "201 asked")])
-def test_a_refusal_shows_what_was_asked_allowed_the_article_and_what_to_do(language: str, message: str) -> None:
+@pytest.mark.parametrize(
+    ("language", "message", "unit"), [("zh-hans", "申请 201 万元", "万元"), ("en", "201 asked", "10k CNY")]
+)
+def test_a_refusal_shows_what_was_asked_allowed_the_article_and_what_to_do(
+    language: str, message: str, unit: str
+) -> None:
     with override(language):
         page = render_to_string("components/finding_list.html", {"findings": [_refusal()]})
-    for text in (message, "201 万元", "200 万元", "JS-11", "第十一条", "把申请降到 200 万元", 'role="alert"'):
+    for text in (message, f"201 {unit}", f"200 {unit}", "JS-11", "第十一条", "把申请降到 200 万元", 'role="alert"'):
         assert text in page
 
 
