@@ -11,7 +11,7 @@ from shouxin.approvals import services as approvals
 from shouxin.approvals.models import Authority, Case
 from shouxin.approvals.services import CaseError, CaseRefusedError
 from shouxin.domain.money import Money
-from shouxin.facilities import evaluating, line_cases, line_life, public_lines, servicing
+from shouxin.facilities import evaluating, line_cases, line_judging, line_kinds, line_life, public_lines, servicing
 from shouxin.facilities.models import CustomerLine, Deal, FinancialStatement, PublicLine
 from shouxin.facilities.services import DrawingRequest, open_facility, release_drawing, request_drawing
 from shouxin.limits.models import Node
@@ -96,7 +96,7 @@ def test_need_and_other_banks_are_required(demo_bank: DemoBank) -> None:
         evaluated(demo_bank, customer=demo_bank.customer("F"), by="suny", need="-1")
     evaluation = evaluated(demo_bank, customer=demo_bank.customer("F"), by="suny", control="1000")
     assert evaluation.other_banks_change_fen == -1_000 * WAN
-    findings, _ = line_cases.judge_evaluation(evaluation, amount_fen=WAN, as_of=DAY, who="F")
+    findings, _ = line_judging.judge_evaluation(evaluation, amount_fen=WAN, as_of=DAY, who="F")
     assert "预计变化 −1,000.00 万元" in next(f.message for f in findings if f.code == "OTHER_BANKS_CHANGE")
 
 
@@ -108,7 +108,7 @@ def test_a_restricted_industry_shows_the_policy_conflict(demo_bank: DemoBank) ->
         by="suny",
         tags=[("道路运输业", "restricted"), ("本地", "supported")],
     )
-    findings, _ = line_cases.judge_evaluation(evaluation, amount_fen=WAN, as_of=DAY, who="F")
+    findings, _ = line_judging.judge_evaluation(evaluation, amount_fen=WAN, as_of=DAY, who="F")
     conflicts = [f for f in findings if f.code == "POLICY_CONFLICT"]
     assert [("道路运输业" in f.message, f.article) for f in conflicts] == [(True, "CB-16")]
 
@@ -128,7 +128,7 @@ def test_only_non_financial_legal_persons_have_a_line(
     customer = add_customer(
         actor=None, party=party, unit=small_bank.west, owner=small_bank.manager_west, business_date=DAY
     )
-    found = [(f.code, f.article) for f in line_cases.judge_eligible(customer)]
+    found = [(f.code, f.article) for f in line_judging.judge_eligible(customer)]
     assert found == ([("NOT_ELIGIBLE", "CB-09")] if is_refused else [])
 
 
@@ -141,11 +141,11 @@ def test_the_groups_total_after_the_act_decides_the_level_not_the_single_loan(de
     keep.update(closed_date=None, amount_fen=1_700 * WAN)
     rate(demo_bank, f)
     evaluated(demo_bank, customer=f, by="suny", control="3000")
-    assert line_cases.aggregate_after(f, 300 * WAN, as_of=DAY) == 2_000 * WAN
+    assert line_kinds.aggregate_after(f, 300 * WAN, as_of=DAY) == 2_000 * WAN
     case = propose(demo_bank, "300")
     assert _level(case) == "分支机构"
     keep.update(amount_fen=1_800 * WAN)
-    assert line_cases.aggregate_after(f, 300 * WAN, as_of=DAY) == 2_100 * WAN
+    assert line_kinds.aggregate_after(f, 300 * WAN, as_of=DAY) == 2_100 * WAN
     assert _level(case) == "总行审批"
     Authority.objects.filter(level=1).update(is_inclusive=False)
     keep.update(amount_fen=1_700 * WAN)
@@ -233,10 +233,10 @@ def test_a_restricted_rating_moves_the_use_one_level_up(demo_bank: DemoBank, gra
 @pytest.mark.clause("UC-07")
 @pytest.mark.parametrize(("until", "is_exception"), [(YEAR, False), (dt.date(2026, 7, 1), True)])
 def test_a_term_above_twelve_months_is_an_exception(demo_bank: DemoBank, until: dt.date, is_exception: bool) -> None:
-    findings, exceptions = line_cases.judge_term(DAY, until, as_of=DAY)
+    findings, exceptions = line_judging.judge_term(DAY, until, as_of=DAY)
     assert bool(exceptions) is is_exception
     assert [f.code for f in findings] == (["TERM_TOO_LONG"] if is_exception else [])
-    assert line_cases.judge_term(DAY, DAY, as_of=DAY)[0][0].is_refusal
+    assert line_judging.judge_term(DAY, DAY, as_of=DAY)[0][0].is_refusal
 
 
 # --- public line --------------------------------------------------------------------------------------------

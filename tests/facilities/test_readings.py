@@ -8,9 +8,10 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
+from shouxin.approvals import services as approvals
 from shouxin.approvals.services import CaseError
 from shouxin.domain.lead_branch import rank_branches
-from shouxin.facilities import drawing_checks, lead, line_cases, servicing
+from shouxin.facilities import drawing_checks, lead, line_cases, line_judging, line_kinds, servicing
 from shouxin.facilities.lead import LeadError, compute_lead, start_lead
 from shouxin.facilities.models import Deal, Facility
 from shouxin.groups.models import Agreement
@@ -81,7 +82,7 @@ def test_the_lead_of_a_case_stays_until_it_is_closed_and_a_later_quarter_ranks_a
     west.exclude(pk=west[0].pk).update(closed_date=dt.date(2025, 7, 25))
     with pytest.raises(LeadError, match="办结前牵头行不变"):
         start_lead(actor=officer, group=group, business_date=OCTOBER)
-    line_cases.approvals.withdraw(actor=demo_bank.staff("liujg"), case=case, reason="季后重报", business_date=OCTOBER)
+    approvals.withdraw(actor=demo_bank.staff("liujg"), case=case, reason="季后重报", business_date=OCTOBER)
     with pytest.raises(CaseError, match=r"按 2025-09-30 应为 城东支行"):
         propose(demo_bank, "6600", on=OCTOBER)
     assert start_lead(actor=officer, group=group, business_date=OCTOBER).branch == branch("城东")
@@ -117,7 +118,7 @@ def test_the_customer_is_the_legal_person_and_its_branches_draw_in_its_line(demo
     f.party.refresh_from_db()
     refusals = [x["code"] for x in demo_bank.draw("F", "2", by="suny").findings if x["severity"] == "refuse"]
     assert refusals == ["NOT_A_LEGAL_PERSON"]
-    (finding,) = line_cases.judge_eligible(f)
+    (finding,) = line_judging.judge_eligible(f)
     assert (finding.code, "请以其法人为对象" in finding.message) == ("NOT_ELIGIBLE", True)
 
 
@@ -139,7 +140,7 @@ def test_a_financial_company_is_a_member_without_a_line_and_told_apart(demo_bank
     run_determination(actor=demo_bank.staff("gaoyl"), as_of=DAY, business_date=DAY)
     members = set(CandidateMember.objects.filter(is_customer=True).values_list("party_id", flat=True))
     assert party.pk in members
-    assert [x.article for x in line_cases.judge_eligible(lender)] == ["CB-09"]
+    assert [x.article for x in line_judging.judge_eligible(lender)] == ["CB-09"]
     of_a = Membership.objects.filter(customer=a)[0]
     Membership.objects.create(group=of_a.group, customer=lender, basis="一", valid=of_a.valid, recorded=of_a.recorded)
     body = group_statistics(actor=demo_bank.staff("fengxc"), as_of=DAY, business_date=DAY)
@@ -213,7 +214,7 @@ def test_what_is_repaid_is_drawn_again_only_in_a_revolving_line(
         case = line_cases.propose_customer_line(**options)
         codes = [x.code for x in line_cases.judge(case, as_of=DAY).findings if x.is_refusal]
         assert codes == ["NOT_REVOLVING_WITH_USE"], "800 are in use"
-        line_cases.approvals.withdraw(actor=demo_bank.staff("suny"), case=case, reason="先结清", business_date=DAY)
+        approvals.withdraw(actor=demo_bank.staff("suny"), case=case, reason="先结清", business_date=DAY)
     old = Deal.objects.get(customer=f)
     servicing.repay(actor=demo_bank.staff("yaoj"), deal=old, amount_fen=800 * WAN, business_date=DAY)
     case = submitted(demo_bank, line_cases.propose_customer_line(**options), by=("suny", "taoy"))
@@ -240,5 +241,5 @@ def test_a_revolving_line_is_an_exception_where_lines_do_not_revolve(
         business_date=DAY,
     )  # fmt: skip
     assert not any("循环" in text for text in line_cases.judge(case, as_of=DAY).exceptions)
-    switch(monkeypatch, line_cases, {"line.revolving": "no"})
+    switch(monkeypatch, line_kinds, {"line.revolving": "no"})
     assert any("循环" in text for text in line_cases.judge(case, as_of=DAY).exceptions)

@@ -13,7 +13,7 @@ from shouxin.bank.models import Staff
 from shouxin.bank.selectors import find_year_end_capital
 from shouxin.domain.identifiers import mask_phone
 from shouxin.domain.money import format_wan
-from shouxin.facilities.line_cases import is_financial
+from shouxin.facilities.line_judging import is_financial
 from shouxin.facilities.selectors import find_line, totals_of_customers
 from shouxin.groups.models import CustomerGroup
 from shouxin.groups.selectors import list_members

@@ -24,6 +24,7 @@ from shouxin.domain.dates import add_months
 from shouxin.domain.money import FEN_PER_WAN, Money, MoneyError
 from shouxin.facilities import case_contents, line_cases
 from shouxin.facilities.evaluating import find_evaluation, find_rating
+from shouxin.facilities.line_kinds import LINE_KINDS
 from shouxin.facilities.models import Facility
 from shouxin.facilities.selectors import totals_of_customers
 from shouxin.groups.models import CustomerGroup
@@ -235,7 +236,7 @@ def _customer_form(
 def edit(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
     """Change a draft or a returned case: the form of its proposal with what it holds."""
     case = cases_in_view(visit.actor, as_of=visit.business_date).filter(number=number).first()
-    if case is None or case.kind not in line_cases.LINE_KINDS:
+    if case is None or case.kind not in LINE_KINDS:
         raise Http404(_("没有这个案件，或不在您的数据范围内"))
     if not case_contents.may_amend(actor=visit.actor, case=case, as_of=visit.business_date):
         if case.state == Case.State.DRAFT:

@@ -21,6 +21,8 @@ from shouxin.domain.authority import LEVEL_NAMES, LevelAnswer
 from shouxin.domain.findings import Finding
 from shouxin.domain.money import format_wan
 from shouxin.facilities import case_contents, line_cases
+from shouxin.facilities.line_judging import Judgement
+from shouxin.facilities.line_kinds import LINE_KINDS
 from shouxin.reporting import case_documents
 from shouxin.reporting.exports import table_xlsx
 from shouxin.web import credit_forms as forms
@@ -137,7 +139,7 @@ def _render(
     given = {step: request.POST} if step else {}
     acts = list(case.acts.select_related("actor", "on_behalf_of"))
     tasks = {task.role for task in tasks_of(visit.actor, as_of=day) if task.case.pk == case.pk}
-    is_line = case.kind in line_cases.LINE_KINDS
+    is_line = case.kind in LINE_KINDS
     judged = line_cases.judge(case, as_of=day) if is_line and case.state == Case.State.DRAFT else None
     rounds = {a.round for a in acts if a.actor_id == visit.actor.pk and a.role == Act.Role.INVESTIGATE}
     took_part = bool(rounds)
@@ -192,7 +194,7 @@ def _render(
     )  # fmt: skip
 
 
-def _expected_level(judged: line_cases.Judgement | None, day: dt.date) -> LevelAnswer | None:
+def _expected_level(judged: Judgement | None, day: dt.date) -> LevelAnswer | None:
     """Where a draft would be decided if it were submitted today; None when no authority speaks about it."""
     if judged is None:
         return None

@@ -1,0 +1,217 @@
+"""What the rules say of any line: its term, the evaluation, other banks, ratings, who may have one at all.
+
+Each kind of case adds its own in ``line_kinds``.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from shouxin.approvals.models import Case
+from shouxin.bank.selectors import find_year_end_capital
+from shouxin.domain.authority import CaseFacts, Level
+from shouxin.domain.credit_rules import BRANCH_FORMS
+from shouxin.domain.dates import add_months
+from shouxin.domain.findings import Finding, Severity
+from shouxin.facilities import rules
+from shouxin.facilities.evaluating import POLICY_RESULTS, is_at_or_below
+from shouxin.facilities.models import Evaluation
+from shouxin.parties.models import Customer, Party
+from shouxin.policy import load_book
+
+FINANCIAL_NATURES = frozenset({"金融", "银行", "证券", "保险", "信托", "基金", "期货"})
+_FINANCIAL_WORDS = ("银行", "证券", "保险", "信托", "期货", "基金管理", "金融租赁", "消费金融")
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """All that the rules say about a case on a day. ``facts`` are what must not change before the decision."""
+
+    findings: list[Finding]
+    facts: dict[str, Any]
+    authority: CaseFacts
+    exceptions: list[str] = field(default_factory=list)
+    at_least: Level = Level.BRANCH
+    at_least_reason: str = ""
+
+
+def period_of(case: Case) -> tuple[dt.date, dt.date]:
+    return dt.date.fromisoformat(case.payload["valid_from"]), dt.date.fromisoformat(case.payload["valid_to"])
+
+
+def judge_term(valid_from: dt.date, valid_to: dt.date, *, as_of: dt.date) -> tuple[list[Finding], list[str]]:
+    """A line ends after it begins and lasts no longer than the term; longer is an exception (UC-07)."""
+    if valid_to <= valid_from:
+        return [Finding("PERIOD_REVERSED", Severity.REFUSE, "额度的结束日须晚于起始日。", "UC-07")], []
+    months = load_book().at("line.term_months", as_of)
+    if valid_to <= add_months(valid_from, int(months.decimal)):
+        return [], []
+    text = f"额度期限 {valid_from} 至 {valid_to} 超过 {months.decimal:f} 个月"
+    return [Finding("TERM_TOO_LONG", Severity.WARN, f"{text}，作为例外审批。", months.article, months.citation)], [text]
+
+
+def judge_evaluation(
+    evaluation: Evaluation | None, *, amount_fen: int, as_of: dt.date, who: str
+) -> tuple[list[Finding], list[str]]:
+    """CB-12 a valid evaluation · CB-13 the control amount, soft · CB-14 need · CB-16 credit policy."""
+    valid = load_book().at("evaluation.valid_months", as_of)
+    if evaluation is None:
+        return [
+            Finding(
+                "EVALUATION_MISSING", Severity.REFUSE,
+                f"{who} 没有有效期内的全面评价（有效 {valid.decimal:f} 个月），不能核定额度，请先完成评价。",
+                valid.article, valid.citation, message_en="A valid overall evaluation is needed first.",
+            )
+        ], []  # fmt: skip
+    findings: list[Finding] = []
+    exceptions: list[str] = []
+    control = evaluation.control_amount_fen or 0
+    if amount_fen > control:
+        over = amount_fen - control
+        percent = f"{Decimal(over) * 100 / control:.1f}%" if control else "—"
+        text = f"超过测算的授信控制量 {rules.wan(over)}（{percent}）"
+        exceptions.append(text)
+        findings.append(
+            Finding(
+                "ABOVE_CONTROL_AMOUNT",
+                Severity.WARN,
+                f"申报 {rules.wan(amount_fen)}，{text}；可作为例外审批，须写明理由。",
+                "CB-13",
+                "《额度授信管理办法（试行）》第六条",
+                message_en=f"Exceeds the measured control amount by {rules.wan(over)} ({percent}).",
+                inputs={"授信控制量": rules.wan(control), "申报额度": rules.wan(amount_fen)},
+            )
+        )
+    if evaluation.need_fen is None:
+        findings.append(Finding("NEED_MISSING", Severity.REFUSE, "缺少客户的客观信贷需求，案件不完整。", "CB-14"))
+    elif amount_fen > evaluation.need_fen:
+        findings.append(
+            Finding(
+                "ABOVE_NEED", Severity.WARN,
+                f"申报 {rules.wan(amount_fen)} 大于客观需求 {rules.wan(evaluation.need_fen)}，请说明。", "CB-14",
+                "《额度授信管理办法（试行）》第六条（一）",
+            )
+        )  # fmt: skip
+    findings += judge_other_banks(evaluation, as_of)
+    findings += [
+        Finding(
+            "POLICY_CONFLICT", Severity.WARN,
+            f"信贷政策：{tag['tag']} 为“{POLICY_RESULTS.get(tag['result'], tag['result'])}”，与本次申报冲突。", "CB-16",
+            "《额度授信管理办法（试行）》第六条（三）", message_en=f"Credit policy conflict: {tag['tag']}.",
+        )
+        for tag in evaluation.policy_tags
+        if tag["result"] in ("restricted", "exit")
+    ]  # fmt: skip
+    return findings, exceptions
+
+
+def judge_other_banks(evaluation: Evaluation, as_of: dt.date) -> list[Finding]:
+    """CB-15 the change of other banks' credit, and whether joint credit of several banks applies."""
+    now, change = evaluation.other_banks_now_fen, evaluation.other_banks_change_fen
+    if now is None or change is None:
+        return [Finding("OTHER_BANKS_MISSING", Severity.REFUSE, "缺少他行授信现有额与预计额，案件不完整。", "CB-15")]
+    sign = "+" if change > 0 else "−" if change < 0 else ""
+    findings = [
+        Finding(
+            "OTHER_BANKS_CHANGE", Severity.INFO,
+            f"他行授信现有 {rules.wan(now)}，预计变化 {sign}{rules.wan(abs(change))}。", "CB-15",
+            "《额度授信管理办法（试行）》第六条（二）",
+        )
+    ]  # fmt: skip
+    book = load_book()
+    if "joint_credit.must_amount" not in book or not is_in_force("joint_credit.must_amount", as_of):
+        return findings
+    total = Decimal(now) / 1_000_000
+    if not book.at("joint_credit.institutions_min", as_of).allows(Decimal(evaluation.other_institutions)):
+        return findings
+    must, may = book.at("joint_credit.must_amount", as_of), book.at("joint_credit.may_amount", as_of)
+    if must.allows(total) or may.allows(total):
+        word = "必须" if must.allows(total) else "可以"
+        findings.append(
+            Finding(
+                "JOINT_CREDIT",
+                Severity.WARN if must.allows(total) else Severity.INFO,
+                f"他行融资 {rules.wan(now)}、{evaluation.other_institutions} 家，{word}建立联合授信机制。",
+                must.article,
+                must.citation,
+            )
+        )
+    return findings
+
+
+def is_in_force(key: str, as_of: dt.date) -> bool:
+    return any(value.is_in_force(as_of) for value in load_book().parameter(key).values)
+
+
+def judge_rating(grade: str | None, *, who: str, article: str, as_of: dt.date) -> tuple[list[Finding], list[str]]:
+    """Rating first, then line (CB+12, JS-03); a restricted rating moves the decision one level up (CB+6)."""
+    if grade is None:
+        return [
+            Finding(
+                "RATING_MISSING", Severity.REFUSE, f"{who} 没有有效的信用等级，须先评级、后授信。", article,
+                message_en="A rating is needed first.", remedy="请风险审查岗先评级。",
+            )
+        ], []  # fmt: skip
+    restricted = load_book().at("line.restricted_rating", as_of)
+    line = str(restricted.value.text)
+    if not is_at_or_below(grade, line, as_of=as_of):
+        return [], []
+    text = f"信用等级 {grade} 不高于 {line}，限制使用"
+    return [Finding("RATING_RESTRICTED", Severity.WARN, f"{text}，审批上收一级。", "CB+6", restricted.citation)], [text]
+
+
+def is_financial(party: Party) -> bool:
+    """A financial institution: a group's member like any other, but without a line of its own (A-16)."""
+    return party.nature in FINANCIAL_NATURES or any(word in party.name for word in _FINANCIAL_WORDS)
+
+
+def judge_eligible(customer: Customer) -> list[Finding]:
+    """Only non-financial legal persons have a line (CB-09)."""
+    party = customer.party
+    if party.kind != party.Kind.ORGANISATION:
+        text = f"{party.name} 是个人，不能核定额度授信。"
+    elif is_financial(party):
+        text = f"{party.name} 是金融机构，额度授信只对非金融类法人。"
+    elif party.legal_form in (*BRANCH_FORMS, "个体工商户"):
+        text = f"{party.name} 不是法人（{party.legal_form}），请以其法人为对象。"
+    else:
+        return []
+    return [
+        Finding(
+            "NOT_ELIGIBLE", Severity.REFUSE, text, "CB-09", "《额度授信管理办法（试行）》第三条",
+            message_en="Only non-financial legal persons have a line.",
+        )
+    ]  # fmt: skip
+
+
+def capital_fact(as_of: dt.date) -> str:
+    figure = find_year_end_capital(kind="net", as_of=as_of)
+    return f"{figure.date} {figure.amount_fen}" if figure else ""
+
+
+def tenor_of(valid_from: dt.date, valid_to: dt.date) -> int:
+    return max(1, (valid_to.year - valid_from.year) * 12 + valid_to.month - valid_from.month)
+
+
+def changed_facts(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Finding]:
+    """The facts of a submission that are other ones today; a decision may not stand on them."""
+    changed = sorted(name for name in now if name in before and before[name] != now[name])
+    if not changed:
+        return []
+    names = "、".join(_FACT_NAMES.get(name, name) for name in changed)
+    return [
+        Finding(
+            "FACTS_CHANGED", Severity.REFUSE,
+            f"提交之后以下事实已变化：{names}。本次审批不能依据旧事实，请退回补充后重新提交。", "CB-12",
+            message_en=f"Changed since submission: {', '.join(changed)}.", remedy="退回补充，重新核对后提交。",
+            inputs={_FACT_NAMES.get(name, name): f"{before[name]} → {now[name]}" for name in changed},
+        )
+    ]  # fmt: skip
+
+
+_FACT_NAMES = {
+    "members": "集团成员", "capital": "年末资本净额", "evaluation": "全面评价", "rating": "信用等级",
+    "general_line_fen": "一般额度", "closure": "集团归属",
+}  # fmt: skip
