@@ -12,7 +12,7 @@ run: $(VENV)/.ok
 	$(BIN)/shouxin demo $(ARGS)
 
 test: $(VENV)/.ok
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 # The Spark driver on a local cluster; needs Java 17 (apt-get install default-jre-headless).
 test-spark: $(VENV)/.ok

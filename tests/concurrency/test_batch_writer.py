@@ -136,7 +136,8 @@ def test_a_lost_connection_leaves_nobody_waiting(url: str, facilities: list[Node
             with psycopg.connect(url, autocommit=True) as killer:
                 while not killer.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                    " WHERE query LIKE '%limit_reserve_batch%' AND wait_event_type = 'Lock'"
+                    " WHERE datname = current_database() AND wait_event_type = 'Lock'"
+                    " AND query LIKE '%limit_reserve_batch%'"
                 ).fetchall():
                     await asyncio.sleep(0.01)
         return await answers
