@@ -58,7 +58,7 @@ def request(facility: Node, amount_fen: int = 7, *, key: str = "", fingerprint: 
     )  # fmt: skip
 
 
-def write(url: str, group: Node, *requests: Request, split_from: int = 48) -> tuple[list[Any], int]:
+def write(url: str, group: Node, *requests: Request, split_from: int = 128) -> tuple[list[Any], int]:
     """The answers to requests that are all asked at once, errors included, and how many batches they took."""
 
     async def run() -> tuple[list[Any], int]:

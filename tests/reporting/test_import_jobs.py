@@ -341,3 +341,25 @@ def test_a_wrong_relation_is_named_and_nothing_is_written(small_bank: SmallBank,
     assert not Contact.objects.exists()
     assert relations(tmp_path, small_bank, "contacts", text, skips_bad_rows=True) == (1, 0, 3)
     assert Contact.objects.get().role.name == "财务总监"  # type: ignore[union-attr]
+
+
+def test_a_known_contact_with_other_details_is_no_repetition(small_bank: SmallBank, tmp_path: Path) -> None:
+    """Passed over only when nothing new is said; telephones are whole ones, and customers are found by both."""
+    bring(tmp_path, small_bank, HEAD + ROWS)
+    head = "客户,姓名,电话\n"
+    text = f"{head}明远贸易,许洁,13805710006\n明远贸易,许洁,13805710007\n建军钢构,老李,12\n"
+    assert relations(tmp_path, small_bank, "contacts", text, skips_bad_rows=True) == (1, 0, 2)
+    assert relations(tmp_path, small_bank, "contacts", f"{head}明远贸易,许洁,13805710006\n") == (0, 1, 0)
+    with pytest.raises(EvidenceError) as caught:
+        relations(tmp_path, small_bank, "contacts", f"{head}明远贸易,许洁,13805710009\n")
+    assert "已有同名联系人" in caught.value.errors[0].reason
+    for asked in ("13805710006", "0006", "许洁"):
+        assert Customer.objects.get(search_filter(asked)).party.name == "明远贸易", asked
+
+
+def test_a_follow_up_of_the_future_is_refused(small_bank: SmallBank, tmp_path: Path) -> None:
+    bring(tmp_path, small_bank, HEAD + ROWS)
+    with pytest.raises(EvidenceError) as caught:
+        relations(tmp_path, small_bank, "follow_ups", "客户名称,方式,时间,内容\n明远贸易,拜访,2099-05-01,谈\n")
+    assert "晚于现在" in caught.value.errors[0].reason
+    assert not Activity.objects.exists()

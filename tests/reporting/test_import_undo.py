@@ -48,7 +48,8 @@ def test_contacts_go_again_but_not_those_that_are_used(small_bank: SmallBank, tm
         tmp_path,
         small_bank,
         "contacts",
-        "客户,姓名,电话\n明远贸易,张三,1\n明远贸易,李四,2\n明远贸易,王五,3\n明远贸易,赵六,4\n",
+        "客户,姓名,电话\n"
+        + "".join(f"明远贸易,{name},8888000{n}\n" for n, name in enumerate(("张三", "李四", "王五", "赵六"))),
     )
     Contact.objects.filter(name="李四").update(title="总")
     BestTime.objects.create(contact=Contact.objects.get(name="王五"), weekday=1, from_hour=9, to_hour=10)

@@ -237,8 +237,19 @@ def test_availability_now_and_as_of_a_day(caller: Caller) -> None:
     now = caller.send("/facilities/HT-1/availability").json()
     assert (now["effective_available"], now["pending"], now["binding"]["kind"]) == ("700.00", "300.00", "CUSTOMER")
     then = caller.send(f"/facilities/HT-1/availability?known_at={before.strftime('%Y-%m-%dT%H:%M:%S.%fZ')}").json()
-    assert then["pending"] == "0.00"
-    assert caller.send("/facilities/HT-1/availability?valid_at=2025-06-29").json()["pending"] == "0.00"
+    assert (then["pending"], then["effective_available"], then["binding"]["used"]) == ("0.00", "1000.00", "0.00")
+    day_before = caller.send("/facilities/HT-1/availability?valid_at=2025-06-29").json()
+    assert (day_before["pending"], day_before["effective_available"], day_before["binding"]) == ("0.00", None, None), (
+        "no limit was set yet on that day"
+    )
+
+
+def test_a_misspelt_field_is_refused_and_nothing_booked(caller: Caller) -> None:
+    body = {"facility": "HT-1", "amount": "1.00", "currencey": "USD", "expires_at": "2030-01-01T00:00:00Z"}
+    answer = caller.send("/holds", body)
+    assert (answer.status_code, codes(answer)) == (422, ["INPUT_INVALID"])
+    assert "currencey" in answer.json()["findings"][0]["message"]
+    assert not Hold.objects.exists()
 
 
 def test_simulate_writes_nothing(caller: Caller) -> None:

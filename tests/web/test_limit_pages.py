@@ -48,6 +48,15 @@ def test_the_journal_answers_as_of_a_day(chain: Chain, small_bank: SmallBank) ->
     assert client.get(f"/limits/{chain.group.pk}/journal/", {"valid_at": "never", "after": "x"}).status_code == 200
 
 
+@pytest.mark.parametrize("amount", ["0", "-1", "1e9", "0.0000001"])
+def test_only_an_amount_above_nothing_is_tried(chain: Chain, small_bank: SmallBank, amount: str) -> None:  # noqa: F811
+    page = signed_in(small_bank.manager_west).get(
+        f"/limits/{chain.group.pk}/", {"facility": chain.facility.pk, "amount": amount}
+    )
+    assert page.context["answer"] is None or not page.context["answer"].is_accepted
+    assert "可以预占" not in page.content.decode()
+
+
 def test_a_hold_shows_its_life(chain: Chain, small_bank: SmallBank) -> None:  # noqa: F811
     hold = reserve(chain, 400).hold_id
     assert hold is not None

@@ -77,7 +77,10 @@ def test_the_journal_as_a_file_with_the_same_filters(chain: Chain, small_bank: S
     assert ",'=cmd()" in voided
     sheet = load_workbook(io.BytesIO(client.get(f"{address}.xlsx").content)).active
     assert sheet.max_row == 1 + Movement.objects.count()
-    assert {cell.data_type for row in sheet.iter_rows() for cell in row if cell.value is not None} == {"s"}
+    amounts = [row[4].value for row in sheet.iter_rows(min_row=2)]
+    assert round(sum(amounts), 9) == 0, "numbers, that a sheet adds up: reserved and voided"
+    assert {cell.data_type for row in sheet.iter_rows() for cell in row if cell.value is not None} == {"s", "n"}
+    assert ",-0.0004," in voided, "a negative number is no formula"
     assert Entry.objects.filter(action="reporting.journal.exported").count() == 2
     assert signed_in(small_bank.manager_east).get(f"{address}.csv").status_code == 404
     assert client.get(f"{address}.pdf").status_code == 404

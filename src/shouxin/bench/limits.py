@@ -306,7 +306,7 @@ def limits(quick: bool, as_json: bool, seconds: float | None, rounds: int | None
         )
         for n in (8,) if quick else (1, 8, 32, 128):
             _show(report, f"pgbench TPC-B, {n} in flight", bench.pgbench(None, n))
-        _hot(report, bench, (2, 8) if quick else (1, 2, 8, 32, 128), (64, 256), is_flush=False)
+        _hot(report, bench, (2,) if quick else (1, 2, 8, 32, 128), (64, 256), is_flush=False)
         peer_few, few = _spread(report, bench, (8,) if quick else (1, 8, 32, 128), 1_000)
         if not quick:
             peer_many, many = _spread(report, bench, (8, 32), 100_000, 10)

@@ -83,6 +83,11 @@ class Money:
         return other.fen
 
 
+def in_wan(fen: int) -> Decimal:
+    """万元 as a number with every decimal the amount has, at least two: for files that are counted with."""
+    return Decimal(format_wan(fen).replace(",", ""))
+
+
 def format_wan(fen: int) -> str:
     """万元 with thousands separators, two decimals and more only when the amount has them: 6,480.00."""
     wan = Decimal(fen) / FEN_PER_WAN

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import QuerySet
 
+from shouxin.domain.identifiers import phone_digits
 from shouxin.domain.special_dates import next_occurrence
 from shouxin.engagement.models import Activity, Channel, ChannelConsent, Contact, SpecialDate, SuspectedLink
 from shouxin.parties.models import Customer, Party
@@ -18,12 +19,23 @@ _TEXTS_EACH = 30
 
 
 def texts_of_customers(customer_ids: Collection[int]) -> Mapping[int, list[str]]:
-    """The latest follow-up texts, by which a customer is found."""
+    """The latest follow-up texts and the people there, by which a customer is found."""
     found: defaultdict[int, list[str]] = defaultdict(list)
     rows = Activity.objects.filter(customer__in=customer_ids).order_by("customer", "-happened_at")
     for pk, text in rows.values_list("customer", "text"):
         if len(found[pk]) < _TEXTS_EACH:
             found[pk].append(text)
+    for pk, name in Contact.objects.filter(customer__in=customer_ids).exclude(name="").values_list("customer", "name"):
+        found[pk].append(name)
+    return found
+
+
+def digits_of_customers(customer_ids: Collection[int]) -> Mapping[int, list[str]]:
+    """The telephones of the people at a customer, as digits."""
+    found: defaultdict[int, list[str]] = defaultdict(list)
+    people = Contact.objects.filter(customer__in=customer_ids).exclude(phone="")
+    for pk, phone in people.values_list("customer", "phone"):
+        found[pk].append(phone_digits(phone))
     return found
 
 

@@ -114,6 +114,7 @@ def add_contact(*, actor: Staff, customer: Customer, business_date: dt.date, **f
     contact = Contact.objects.create(customer=customer, **fields)
     if isinstance(spouse, Contact):
         Contact.objects.filter(pk=spouse.pk).update(spouse=contact)
+    index_customers([customer.pk])
     record_act(actor, customer, "engagement.contact.added", f"新增联系人 {contact}", business_date)
     return contact
 

@@ -20,6 +20,7 @@ from shouxin.facilities.connections import customers_of
 from shouxin.facilities.models import Drawing
 from shouxin.facilities.selectors import group_total_fen
 from shouxin.groups.selectors import find_group_of, list_members, open_candidates_with
+from shouxin.limits.labels import REFUSALS as LIMIT_REFUSALS
 from shouxin.limits.models import Node
 from shouxin.limits.services import Answer, Refusal
 from shouxin.parties.models import Customer
@@ -391,15 +392,6 @@ def _judge_groups(customer: Customer, counted_fen: int, day: dt.date) -> list[Fi
     return findings
 
 
-_LIMIT_TEXTS = {
-    "LIMIT_FROZEN": "额度已冻结",
-    "LIMIT_SUSPENDED": "额度已暂停",
-    "LIMIT_EXPIRED": "额度已到期",
-    "LIMIT_CLOSED": "额度已关闭",
-    "LIMIT_NOT_YET_VALID": "额度尚未生效",
-    "LIMIT_PERIOD_OVER": "已过额度期限",
-    "LIMIT_IN_EXCESS": "额度已超限，须先压降",
-}
 _CITATIONS = {
     "BR-12": "《银行集团客户授信业务风险管理办法》第七条",
     "JS-11": "《集团客户统一授信管理办法》第二条",
@@ -418,6 +410,7 @@ def findings_of_refusals(answer: Answer) -> list[Finding]:
 def _refusal_finding(refusal: Refusal, *, is_binding: bool) -> Finding:
     node = refusal.node
     who = f"{node.kind} {node.name}（{node.kind_label}额度）"
+    texts = LIMIT_REFUSALS.get(refusal.code, (refusal.code, refusal.code))
     inputs = {"申请": wan(refusal.asked_fen)}
     if node.cap_fen is not None:
         inputs |= {
@@ -436,7 +429,7 @@ def _refusal_finding(refusal: Refusal, *, is_binding: bool) -> Finding:
     else:
         reason = f"（{refusal.reason}）" if refusal.reason else ""
         until = f"，期限至 {refusal.valid_to}（不含）" if refusal.code == "LIMIT_PERIOD_OVER" else ""
-        message = f"{who}：{_LIMIT_TEXTS[refusal.code]}{until}{reason}。"
+        message = f"{who}：{texts[0]}{until}{reason}。"
         remedy = "请联系总行授信管理部门。"
     return Finding(
         refusal.code,
@@ -444,7 +437,7 @@ def _refusal_finding(refusal: Refusal, *, is_binding: bool) -> Finding:
         message,
         node.article,
         _CITATIONS.get(node.article, ""),
-        message_en=f"{node.kind} {node.name}: {refusal.code}",
+        message_en=f"{node.kind} {node.name}: {texts[1]}",
         remedy=remedy,
         inputs=inputs,
     )

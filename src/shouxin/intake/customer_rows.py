@@ -99,6 +99,9 @@ def match_columns(titles: tuple[str, ...], synonyms: Mapping[str, tuple[str, ...
     return found
 
 
+PHONE_DIGITS_MIN = 7  # a local number without its area code
+
+
 @lru_cache(maxsize=200_000)
 def _digits(phone: str) -> str:
     return phone_digits(phone)
@@ -205,8 +208,8 @@ def _telephone(text: str, wrong: list[CellFinding]) -> str:
     if len(wrong) > before:
         return ""
     digits = _digits(text)
-    if len(digits) < 7:
-        wrong.append(CellFinding("phone", f"“{text[:20]}”不足 7 位数字"))
+    if len(digits) < PHONE_DIGITS_MIN:
+        wrong.append(CellFinding("phone", f"“{text[:20]}”不足 {PHONE_DIGITS_MIN} 位数字"))
     return digits
 
 

@@ -56,7 +56,7 @@ class GroupWriter:
     Start it, ask and stop it in one event loop; ``hand_over`` is for other threads.
     """
 
-    def __init__(self, *, url: str, group_id: int, most: int = 512, split_from: int = 48) -> None:
+    def __init__(self, *, url: str, group_id: int, most: int = 512, split_from: int = 128) -> None:
         self._url, self._group_id, self._most, self._split_from = url, group_id, most, split_from
         self._waiting: deque[tuple[Request, Reply]] = deque()
         self._door = threading.Lock()  # nobody is let in after the writer has gone
@@ -135,15 +135,15 @@ class GroupWriter:
         self._leave(LedgerError("OUTCOME_UNKNOWN", "记账已停止，请用同一编号重试。"))
 
     async def _write_on(self) -> None:
-        """Write until nobody waits. While the database writes one batch, those of the last are told and ask again.
+        """Write while many wait. While the database writes one batch, those of the last are told and ask again.
 
         Callers that were all told at once would come back all at once, and the database would stand idle meanwhile:
-        so of many, half goes first.
+        so of many, half goes first. Of few, everybody goes at once: what a batch costs by itself weighs more there.
         """
         self._is_writing = True
         batch = self._take(len(self._waiting) // 2 if len(self._waiting) >= self._split_from else self._most)
         answers = await self._write(batch)
-        while self._waiting:
+        while len(self._waiting) >= self._split_from // 2:
             coming = self._take(self._most)
             writing = asyncio.create_task(self._write(coming))
             await asyncio.sleep(0)  # the statement is on its way before anybody is told

@@ -23,6 +23,7 @@ from shouxin.domain.money import Money, MoneyError
 from shouxin.jobs.services import run_once
 from shouxin.limits import lines, measures
 from shouxin.limits import services as limits
+from shouxin.limits.ledger import refusal_text
 from shouxin.limits.models import (
     CapShift,
     Earmark,
@@ -272,7 +273,7 @@ def _upload(item: ReconciliationItem, actor: Staff, business_date: dt.date) -> N
         business_date=business_date, expires_at=timezone.now() + dt.timedelta(hours=1), actor_id=actor.pk,
     )  # fmt: skip
     if answer.hold_id is None:
-        raise limits.LedgerError("UPLOAD_REFUSED", "补录被额度拒绝，请先调整额度或办理特批。")
+        raise limits.LedgerError("UPLOAD_REFUSED", f"补录被额度拒绝：{'；'.join(map(refusal_text, answer.refusals))}。")
     limits.post(
         hold_id=uuid.UUID(str(answer.hold_id)),
         amount_fen=item.system_fen,

@@ -33,6 +33,16 @@ EXCESS_CAUSES = {
     "MITIGANT": "缓释物减少",
     "OVERRIDE": "特批",
 }
+REFUSALS = {  # why a limit takes nothing, in Chinese and in English
+    "LIMIT_EXCEEDED": ("剩余额度不足", "not enough is left"),
+    "LIMIT_FROZEN": ("额度已冻结", "the limit is frozen"),
+    "LIMIT_SUSPENDED": ("额度已暂停", "the limit is suspended"),
+    "LIMIT_EXPIRED": ("额度已到期", "the limit has expired"),
+    "LIMIT_CLOSED": ("额度已关闭", "the limit is closed"),
+    "LIMIT_NOT_YET_VALID": ("额度尚未生效", "the limit is not valid yet"),
+    "LIMIT_PERIOD_OVER": ("已过额度期限", "the limit's period is over"),
+    "LIMIT_IN_EXCESS": ("额度已超限，须先压降", "the limit is exceeded and has to be cured first"),
+}
 
 
 def operation_label(code: str) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 
 from django.db import connection
 
+from shouxin.domain.money import format_yuan
+from shouxin.limits import labels
 from shouxin.limits.models import Node
 
 
@@ -53,6 +55,10 @@ class NodeState:
     def kind_label(self) -> str:
         return str(Node.Kind(self.kind).label)
 
+    @property
+    def status_label(self) -> str:
+        return str(Node.Status(self.status).label)
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -77,6 +83,16 @@ class Answer:
     refusals: tuple[Refusal, ...]
     hold_id: uuid.UUID | None
     is_replayed: bool
+
+
+def refusal_text(refusal: Refusal) -> str:
+    """One broken rule in words: which limit, why, what was asked and what is free, in 元."""
+    words, _english = labels.REFUSALS.get(refusal.code, (refusal.code, refusal.code))
+    free = max(0, refusal.node.available_fen or 0)
+    amounts = f"（申请 {format_yuan(refusal.asked_fen)} 元，可用 {format_yuan(free)} 元）"
+    reason = f"（{refusal.reason}）" if refusal.reason else ""
+    is_short = refusal.code == "LIMIT_EXCEEDED"
+    return f"{refusal.node.kind_label} {refusal.node.name}：{words}{amounts if is_short else reason}"
 
 
 REFUSALS = {

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from django.db import connection
 from django.db.models import QuerySet
 
-from shouxin.limits.models import Movement, Node
+from shouxin.limits.ledger import NodeState
+from shouxin.limits.models import Movement, Node, Placement
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,46 @@ def balance_as_of(*, node: Node, valid_at: dt.date, known_at: dt.datetime) -> Ba
     with connection.cursor() as cursor:
         cursor.execute("SELECT * FROM limit_balance(%s, %s, %s)", [node.pk, valid_at, known_at])
         return Balance(*cursor.fetchone())
+
+
+def path_as_of(*, node: Node, valid_at: dt.date, known_at: dt.datetime) -> list[NodeState]:
+    """A facility's path on a day as known at an instant, leaf to root: parents, caps and use of that moment (I11).
+
+    Caps are those the journal tells. A freeze is an act of the present: a past state says what amounts allowed.
+    """
+    states: list[NodeState] = []
+    here: Node | None = node
+    while here is not None:
+        balance = balance_as_of(node=here, valid_at=valid_at, known_at=known_at)
+        known = Movement.objects.filter(node=here, business_date__lte=valid_at, recorded_at__lte=known_at)
+        cap = known.filter(new_cap_fen__isnull=False).order_by("-seq").values_list("new_cap_fen", flat=True).first()
+        used = (
+            balance.pending_fen + balance.earmarked_fen
+            + (balance.posted_fen if here.is_revolving else balance.consumed_fen)
+            - (balance.cover_fen if here.measure == Node.Measure.NET else 0)
+        )  # fmt: skip
+        states.append(
+            NodeState(
+                here.pk, here.kind, here.name, here.article, "ACTIVE", cap, used, None if cap is None else cap - used
+            )
+        )
+        here = _parent_as_of(here, valid_at, known_at)
+    return states
+
+
+def binding_of(path: list[NodeState]) -> NodeState | None:
+    """The limit of a path with the least left, the lower one on a tie; None without a cap."""
+    capped = [state for state in path if state.available_fen is not None]
+    return min(capped, key=lambda state: state.available_fen or 0, default=None)
+
+
+def _parent_as_of(node: Node, valid_at: dt.date, known_at: dt.datetime) -> Node | None:
+    placed = (
+        Placement.objects.filter(node=node, valid__contains=valid_at, recorded__contains=known_at)
+        .select_related("parent")
+        .first()
+    )
+    return placed.parent if placed else node.parent
 
 
 @dataclass(frozen=True, slots=True)

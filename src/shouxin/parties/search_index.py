@@ -1,6 +1,7 @@
 """Keep what customers are found by: one statement for any number of them, the lexemes made in Python.
 
-Rooms above this one hold texts that customers are found by too (follow-ups); they register a source here.
+Rooms above this one hold what customers are found by too (follow-ups, people and their telephones); they register a
+source here.
 """
 
 from collections import defaultdict
@@ -16,12 +17,19 @@ from shouxin.parties.models import ContactPoint, Customer, FormerName, Party
 
 TextSource = Callable[[Collection[int]], Mapping[int, list[str]]]
 _text_sources: list[TextSource] = []
+_digit_sources: list[TextSource] = []
 
 
 def register_text_source(source: TextSource) -> None:
     """Add a reader of texts by customer id; called once when a room starts."""
     if source not in _text_sources:
         _text_sources.append(source)
+
+
+def register_digit_source(source: TextSource) -> None:
+    """Add a reader of telephone digits by customer id; called once when a room starts."""
+    if source not in _digit_sources:
+        _digit_sources.append(source)
 
 
 @SearchVectorField.register_lookup
@@ -79,15 +87,20 @@ def _fields_of(ids: list[int]) -> Iterable[SearchFields]:
     for source in _text_sources:
         for pk, found in source(ids).items():
             texts[pk].extend(found)
+    digits: defaultdict[int, list[str]] = defaultdict(list)
+    for source in _digit_sources:
+        for pk, found in source(ids).items():
+            digits[pk].extend(found)
     for pk in ids:
         customer = customers[pk]
+        phones = [*contacts[pk, ContactPoint.Kind.PHONE], *digits[pk]]
         yield SearchFields(
             name=customer.party.name,
             is_person=customer.party.kind == Party.Kind.PERSON,
             number=customer.number,
             uscc=customer.party.uscc or "",
             former_names=tuple(former[customer.party_id]),
-            digits=tuple(d for d in contacts[pk, ContactPoint.Kind.PHONE] if d),
+            digits=tuple(dict.fromkeys(d for d in phones if d)),
             mails=tuple(contacts[pk, ContactPoint.Kind.EMAIL]),
             texts=(*filter(None, [customer.next_step, customer.note, customer.party.short_name]), *texts[pk]),
         )

@@ -85,9 +85,10 @@ def _sum(amounts: Iterable[Decimal]) -> Decimal:
 def export(*, actor: Staff, as_of: dt.date, business_date: dt.date) -> bytes:
     """The report as a workbook; the export is kept in the trail."""
     report = part_four(as_of=as_of)
+    none = Decimal("0.00")
     rows = [
-        (str(place), "、".join(row.names), str(len(row.names)), _wan(row.total), _wan(row.total), f"{row.share:.2f}",
-         _wan(row.general), "0.00", "0.00", "0.00", _wan(row.potential), "0.00", _wan(row.mitigated))
+        (place, "、".join(row.names), len(row.names), _wan(row.total), _wan(row.total), round(row.share, 2),
+         _wan(row.general), none, none, none, _wan(row.potential), none, _wan(row.mitigated))
         for place, row in enumerate(report.rows, start=1)
     ]  # fmt: skip
     audit.record(

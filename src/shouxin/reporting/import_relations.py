@@ -12,8 +12,9 @@ from django.db.models import Q
 from django.utils import timezone
 
 from shouxin.bank.models import Staff
+from shouxin.domain.identifiers import phone_digits
 from shouxin.engagement.models import Activity, Contact, RoleCard
-from shouxin.intake.customer_rows import CellFinding
+from shouxin.intake.customer_rows import PHONE_DIGITS_MIN, CellFinding
 from shouxin.intake.list_files import CellError, read_day, refuse_scientific
 from shouxin.parties.models import Customer
 from shouxin.parties.search_index import index_customers
@@ -64,7 +65,7 @@ class RelationImport:
         self._is_contacts = table == "contacts"
         self._roles = {card.name: card for card in RoleCard.objects.all()}
         self._staff = {key: person for person in Staff.objects.all() for key in (person.name, person.username)}
-        self._seen: dict[tuple[Any, ...], int] = {}
+        self._seen: dict[tuple[Any, ...], tuple[int, tuple[Any, ...]]] = {}
 
     def check_rows(self, rows: Cells) -> Iterator[Found]:
         for read, state, findings in self._checked(rows):
@@ -82,6 +83,7 @@ class RelationImport:
         moved: dict[int, list[str | None]] = {}
         if self._is_contacts:
             Contact.objects.bulk_create(made, batch_size=5_000)
+            index_customers({m.customer_id for m in made})
         else:
             Activity.objects.bulk_create(made, batch_size=5_000)
             moved = _move_last_contact(made)
@@ -99,14 +101,16 @@ class RelationImport:
         read = self._read(rows)
         known = self._known({r.made.customer_id for r in read if not r.wrong})
         for r in read:
+            details = self._details(r.made)
             if r.wrong:
                 yield r, "error", r.wrong
             elif r.key in self._seen:
-                yield r, "duplicate", (CellFinding("", f"与第 {self._seen[r.key]} 行相同"),)
+                line, before = self._seen[r.key]
+                yield r, *_again(f"第 {line} 行", is_same=before == details)
             elif r.key in known:
-                yield r, "duplicate", (CellFinding("", "与库中已有的相同，不再导入"),)
+                yield r, *_again("库中", is_same=known[r.key] == details)
             else:
-                self._seen[r.key] = r.line
+                self._seen[r.key] = (r.line, details)
                 yield r, "new", ()
 
     def _read(self, rows: Cells) -> list[_Read]:
@@ -153,6 +157,8 @@ class RelationImport:
             wrong.append(CellFinding("role", f"没有角色“{role}”，现有 {'、'.join(self._roles)}"))
         try:
             refuse_scientific(phone)
+            if phone and len(phone_digits(phone)) < PHONE_DIGITS_MIN:
+                wrong.append(CellFinding("phone", f"“{phone[:20]}”不足 {PHONE_DIGITS_MIN} 位数字"))
         except CellError as error:
             wrong.append(CellFinding("phone", str(error)))
         made = Contact(
@@ -170,6 +176,8 @@ class RelationImport:
         at = dt.datetime.min.replace(tzinfo=dt.UTC)
         try:
             at = _moment(text) if text else at
+            if at > timezone.now():
+                wrong.append(CellFinding("at", f"时间“{text}”晚于现在，跟进记录只记已发生的"))
         except CellError as error:
             wrong.append(CellFinding("at", str(error)))
         person = self._staff.get(author)
@@ -179,10 +187,27 @@ class RelationImport:
         )  # fmt: skip
         return (customer, at, made.text), made
 
-    def _known(self, customers: set[int]) -> set[tuple[Any, ...]]:
+    def _known(self, customers: set[int]) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+        """What is there already, by its key, with what else the file may say of it."""
         if self._is_contacts:
-            return set(Contact.objects.filter(customer__in=customers).values_list("customer", "name"))
-        return set(Activity.objects.filter(customer__in=customers).values_list("customer", "happened_at", "text"))
+            people = Contact.objects.filter(customer__in=customers)
+            return {(contact.customer_id, contact.name): self._details(contact) for contact in people}
+        activities = Activity.objects.filter(customer__in=customers)
+        return dict.fromkeys(activities.values_list("customer", "happened_at", "text"), ())
+
+    def _details(self, made: Contact | Activity) -> tuple[Any, ...]:
+        """What a contact of one name may differ in, of the columns that the file has; nothing for a follow-up."""
+        if not isinstance(made, Contact):
+            return ()
+        values = {"title": made.title, "role": made.role_id, "level": made.level, "phone": made.phone}
+        return tuple(value for column, value in values.items() if column in self._context.places)
+
+
+def _again(where: str, *, is_same: bool) -> tuple[str, tuple[CellFinding, ...]]:
+    """A row whose key is there already: passed over when it says the same, refused when it says something else."""
+    if is_same:
+        return "duplicate", (CellFinding("", f"与{where}已有的相同，不再导入"),)
+    return "error", (CellFinding("name", f"{where}已有同名联系人，内容不同；请在客户页修改，或以不同姓名区分"),)
 
 
 def _moment(text: str) -> dt.datetime:

@@ -210,6 +210,12 @@ def undo_entities(part: Sequence[ImportEffect], day: dt.date) -> None:  # noqa: 
     index_customers_of_parties(changed)
 
 
+def undo_contacts(part: Sequence[ImportEffect], day: dt.date) -> None:  # noqa: ARG001
+    """People at customers go, and customers are not found by them any more."""
+    _undo_rows(Contact, part)
+    index_customers({(e.before or {})["after"]["customer"] for e in part})
+
+
 def undo_follow_ups(part: Sequence[ImportEffect], day: dt.date) -> None:  # noqa: ARG001
     """Follow-ups go; the day of the last contact comes back where it is still the one that they set."""
     customers = {e.target_id: (e.before or {})["after"]["customer"] for e in part}
@@ -225,7 +231,7 @@ def undo_follow_ups(part: Sequence[ImportEffect], day: dt.date) -> None:  # noqa
 
 UNDO: Mapping[str, Undo] = {
     "customers": undo_customers,
-    "contacts": _of(Contact),
+    "contacts": undo_contacts,
     "follow_ups": undo_follow_ups,
     "entities": undo_entities,
     "holdings": _of(groups.Holding),

@@ -7,6 +7,7 @@ from django import forms
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from shouxin.domain.money import Money
 from shouxin.limits.models import Node, StatusRequest
 from shouxin.web.forms import WanField
 
@@ -20,6 +21,12 @@ class SimulateForm(forms.Form):
     def __init__(self, *args: Any, facilities: Sequence[Node], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["facility"].choices = [(node.pk, node.name) for node in facilities]  # type: ignore[attr-defined]
+
+    def clean_amount(self) -> Money:
+        amount: Money = self.cleaned_data["amount"]
+        if amount.fen <= 0:
+            raise forms.ValidationError(_("金额须大于 0"))
+        return amount
 
 
 class StatusForm(forms.Form):

@@ -52,11 +52,14 @@ class SiteForm(forms.ModelForm[Site]):
         labels: ClassVar = {
             "name": _("场所"),
             "address": _("地址"),
-            "distance_km": _("距离（公里）"),
-            "travel_minutes": _("路程（分钟）"),
             "facilities": _("可用设施"),
         }
         help_texts: ClassVar = {"facilities": _("会议室、投影、停车、对方设备等")}
+
+    distance_km = forms.DecimalField(
+        label=_("距离（公里）"), min_value=0, max_digits=6, decimal_places=1, required=False
+    )
+    travel_minutes = forms.IntegerField(label=_("路程（分钟）"), min_value=0, max_value=10_000, required=False)
 
     def __init__(self, *args: Any, customer: Customer, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -16,6 +16,7 @@ from shouxin.web.api.common import (
     ERRORS,
     ID_MAX,
     READ_ERRORS,
+    Asked,
     Key,
     Problem,
     body_of,
@@ -76,7 +77,7 @@ class AlertQuery(Schema):
     cursor: str = Field("", pattern=r"^[0-9]{0,18}$")
 
 
-class AlertIn(Schema):
+class AlertIn(Asked):
     """A signal that somebody reports about a customer or a group, by its number."""
 
     code: Literal[tuple(CATALOGUE)]  # type: ignore[valid-type]
@@ -85,7 +86,7 @@ class AlertIn(Schema):
     message: str = Text
 
 
-class ActionIn(Schema):
+class ActionIn(Asked):
     """What was done about it."""
 
     action: str = Text

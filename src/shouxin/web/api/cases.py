@@ -23,6 +23,7 @@ from shouxin.parties.models import Customer
 from shouxin.web.api.common import (
     ERRORS,
     READ_ERRORS,
+    Asked,
     Key,
     Problem,
     business_date_now,
@@ -51,13 +52,13 @@ router = Router(tags=["cases"])
 PAGE = 50
 
 
-class SubmitIn(Schema):
+class SubmitIn(Asked):
     """Why there are exceptions, when there are."""
 
     exception_reason: str = Remark
 
 
-class OpinionIn(Schema):
+class OpinionIn(Asked):
     """What somebody says."""
 
     opinion: str = Text
@@ -83,7 +84,7 @@ class DecideIn(OpinionIn):
     refused_members: list[str] = Field(default_factory=list, max_length=500, description="不予批准的成员客户号")
 
 
-class MinutesIn(Schema):
+class MinutesIn(Asked):
     """What a meeting resolved."""
 
     number: str = Field(..., min_length=1, max_length=80, pattern=r"^[^\x00]*\S[^\x00]*$")

@@ -15,6 +15,7 @@ from django.utils import timezone
 from ninja import Field, Schema
 from ninja.responses import Status
 from ninja.security import APIKeyHeader
+from pydantic import ConfigDict
 
 from shouxin.bank.scope import scope_of
 from shouxin.bank.selectors import get_business_date
@@ -31,6 +32,12 @@ from shouxin.web.models import ApiClient
 _rates = RateLimit()
 _memory = ShortMemory()
 ID_MAX = 2**63 - 1
+
+
+class Asked(Schema):
+    """What a caller sends. A field that nobody reads is a misspelling, and is refused rather than passed over."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class FindingOut(Schema):

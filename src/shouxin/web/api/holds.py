@@ -23,6 +23,7 @@ from shouxin.web.api.common import (
     ERRORS,
     READ_ERRORS,
     AmountText,
+    Asked,
     Key,
     NodeOut,
     Problem,
@@ -51,7 +52,7 @@ Currency = Field("CNY", pattern=r"^[A-Z]{3}$")
 YEARS_MAX = dt.timedelta(days=3660)
 
 
-class HoldIn(Schema):
+class HoldIn(Asked):
     """A reservation that is asked for."""
 
     facility: str = Field(..., description="合同号，或合同额度编号", min_length=1, max_length=40)
@@ -83,14 +84,14 @@ class HoldState(Schema):
     currency: str
 
 
-class AmountIn(Schema):
+class AmountIn(Asked):
     """How much of a hold, in its currency."""
 
     amount: str = AmountText
     currency: str = Currency
 
 
-class ReasonIn(Schema):
+class ReasonIn(Asked):
     """Why."""
 
     reason: str = Field(..., min_length=1, max_length=200, pattern=r"^[^\x00]*\S[^\x00]*$")

@@ -17,6 +17,7 @@ from shouxin.limits.models import Node
 from shouxin.web.api.common import (
     READ_ERRORS,
     AmountText,
+    Asked,
     FindingOut,
     Key,
     NodeOut,
@@ -41,7 +42,7 @@ def ping(request: HttpRequest) -> Status[None]:  # noqa: ARG001
     return Status(204, None)
 
 
-class SimulateIn(Schema):
+class SimulateIn(Asked):
     """A reservation to try; nothing is written."""
 
     facility: str
@@ -123,7 +124,7 @@ def simulate(request: HttpRequest, data: SimulateIn) -> dict[str, Any]:
     summary="可用额度",
 )  # fmt: skip
 def availability(request: HttpRequest, facility: str, query: Query[AvailabilityQuery]) -> dict[str, Any]:
-    """Own and effective availability now; the counters of ``valid_at`` as known at ``known_at``."""
+    """Own and effective availability and the counters: now, or those of ``valid_at`` as known at ``known_at``."""
     node = find_facility(client_of(request), facility)
     day = query.valid_at or get_business_date()
     try:
@@ -131,11 +132,16 @@ def availability(request: HttpRequest, facility: str, query: Query[AvailabilityQ
         balance = selectors.balance_as_of(node=node, valid_at=day, known_at=known_at)
     except (ValueError, OverflowError) as error:
         raise Problem(422, message("INSTANT_INVALID", "日期或时间超出可查询范围。")) from error
-    answer = limits.simulate(facility=node, amount_fen=0, business_date=get_business_date())
-    own = answer.path[0]
+    if query.valid_at or query.known_at:
+        path = selectors.path_as_of(node=node, valid_at=day, known_at=known_at)
+        binding = selectors.binding_of(path)
+        own, effective = path[0], binding.available_fen if binding else None
+    else:
+        answer = limits.simulate(facility=node, amount_fen=0, business_date=day)
+        own, effective, binding = answer.path[0], answer.effective_available_fen, answer.binding
     return {
         "facility": node.pk, "own_available": yuan(own.available_fen),
-        "effective_available": yuan(answer.effective_available_fen), "binding": node_out(answer.binding),
+        "effective_available": yuan(effective), "binding": node_out(binding),
         "valid_at": day, "known_at": known_at, "pending": yuan(balance.pending_fen), "posted": yuan(balance.posted_fen),
         "consumed": yuan(balance.consumed_fen), "earmarked": yuan(balance.earmarked_fen),
     }  # fmt: skip

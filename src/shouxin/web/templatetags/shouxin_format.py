@@ -83,10 +83,10 @@ def yuan(value: Fen) -> str:
 
 @register.filter
 def signed_wan(value: Fen) -> str:
-    """A change in 万元 with its sign: ``+200``, ``−80.50``, ``0``."""
+    """A change in 万元 with its sign and every decimal it has: ``+200``, ``−80.50``, ``+0.0077``, ``0``."""
     if value is None or value == "":
         return NOTHING
-    text = _in_unit(abs(_fen(value)), FEN_PER_WAN)
+    text = wan_exact(abs(_fen(value)))
     return text if value == 0 else f"{'+' if value > 0 else '−'}{text}"
 
 

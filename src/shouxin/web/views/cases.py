@@ -19,7 +19,7 @@ from shouxin.approvals.services import CaseError, CaseRefusedError
 from shouxin.audit import services as audit
 from shouxin.domain.authority import LEVEL_NAMES, LevelAnswer
 from shouxin.domain.findings import Finding
-from shouxin.domain.money import format_wan
+from shouxin.domain.money import in_wan
 from shouxin.facilities import case_contents, line_cases
 from shouxin.facilities.line_judging import Judgement
 from shouxin.facilities.line_kinds import LINE_KINDS
@@ -102,7 +102,7 @@ def export(request: HttpRequest, visit: Visit) -> HttpResponse:
     head = ("案件编号", "事项", "对象", "发起机构", "发起日", "状态", "审批层级", "申报额度（万元）", "例外", "期限")
     rows = [
         (c.number, c.get_kind_display(), c.subject_name, c.unit.name, str(c.created_date), c.get_state_display(),
-         c.level_name, format_wan(c.payload["amount_fen"]) if "amount_fen" in c.payload else "",
+         c.level_name, in_wan(c.payload["amount_fen"]) if "amount_fen" in c.payload else "",
          "；".join(c.exceptions), str(c.due_date or ""))
         for c in _filtered(request, visit)[:5000]
     ]  # fmt: skip

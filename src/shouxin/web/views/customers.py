@@ -436,7 +436,8 @@ def show(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
             "candidates": [] if group else open_candidates_with(customer.party_id),
             "totals": totals,
             "node": node,
-            "available_fen": node.cap_fen - node.used_fen if node and node.cap_fen is not None else None,
+            "available_fen": _available(node),
+            "is_stopped": node is not None and (node.status != Node.Status.ACTIVE or node.excess_cause is not None),
             "contracts": [(contract, resolve_product(contract.product).name) for contract in contracts],
             "deals": [(deal, seen, resolve_product(deal.product).name) for deal, seen in pairs],
             "drawings": [(drawing, resolve_product(drawing.facility.product).name) for drawing in drawings],
@@ -529,3 +530,10 @@ def edit_row(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
     rows = list_rows([customer.pk], as_of=visit.as_of, columns=filters.columns)
     context |= {"customer": rows[0], "can_edit": True, "as_of": visit.as_of, **_headings(filters.columns)}
     return render(request, "pages/_customer_row.html", context)
+
+
+def _available(node: Node | None) -> int | None:
+    """What a member's limit takes now: nothing while it is frozen, suspended or exceeded."""
+    if node is None or node.cap_fen is None:
+        return None
+    return node.cap_fen - node.used_fen if node.status == Node.Status.ACTIVE and node.excess_cause is None else 0

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from shouxin.audit import services as audit
-from shouxin.domain.money import format_wan
+from shouxin.domain.money import in_wan
 from shouxin.facilities.rules import findings_of_refusals
 from shouxin.limits import lines, selectors
 from shouxin.limits import services as limits
@@ -210,9 +210,9 @@ def export_journal(request: HttpRequest, visit: Visit, pk: int, form: str) -> Ht
     head = ("序号", "层级", "额度", "动作", "预占（万元）", "在账（万元）", "累计已用（万元）", "专项预留（万元）",
             "新额度（万元）", "记账日", "记录时间", "预占编号", "原因")  # fmt: skip
     rows = [
-        (str(m.seq), str(m.node.get_kind_display()), m.node.name, m.operation_label, format_wan(m.pending_fen),
-         format_wan(m.posted_fen), format_wan(m.consumed_fen), format_wan(m.earmarked_fen),
-         "" if m.new_cap_fen is None else format_wan(m.new_cap_fen), str(m.business_date),
+        (m.seq, str(m.node.get_kind_display()), m.node.name, m.operation_label, in_wan(m.pending_fen),
+         in_wan(m.posted_fen), in_wan(m.consumed_fen), in_wan(m.earmarked_fen),
+         "" if m.new_cap_fen is None else in_wan(m.new_cap_fen), str(m.business_date),
          timezone.localtime(m.recorded_at).isoformat(timespec="seconds"), str(m.hold_id or ""), m.cause)
         for m in found
     ]  # fmt: skip

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from shouxin.audit import services as audit
-from shouxin.domain.money import format_wan
+from shouxin.domain.money import in_wan
 from shouxin.facilities import connections, line_life, servicing
 from shouxin.facilities.models import BankRelatedParty
 from shouxin.monitoring import watch
@@ -66,7 +66,7 @@ def show_list(request: HttpRequest, visit: Visit) -> HttpResponse:
 def export(request: HttpRequest, visit: Visit) -> HttpResponse:
     head = ("类型", "对象", "编号", "机构", "额度（万元）", "已用（万元）", "起始日", "到期日（不含）", "状态", "关注")
     rows = [
-        (r.kind_name, r.name, r.number, r.lead_name, format_wan(r.amount_fen), format_wan(r.used_fen),
+        (r.kind_name, r.name, r.number, r.lead_name, in_wan(r.amount_fen), in_wan(r.used_fen),
          str(r.valid_from), str(r.valid_to), r.status, r.flag)
         for r in _rows(request, visit)
     ]  # fmt: skip

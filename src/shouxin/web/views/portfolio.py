@@ -8,10 +8,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from shouxin.audit import services as audit
-from shouxin.domain.money import format_wan
+from shouxin.domain.money import in_wan
 from shouxin.limits import day as ledger_day
 from shouxin.policy.products import catalogue
-from shouxin.reporting.exports import table_xlsx
+from shouxin.reporting.exports import Cell, table_xlsx
 from shouxin.reporting.portfolio import Dimension, Portfolio, find_portfolio
 from shouxin.web.access import Role, Visit, page
 from shouxin.web.charts import donut_chart
@@ -69,10 +69,10 @@ def export(_request: HttpRequest, visit: Visit) -> HttpResponse:
     return attachment(table_xlsx("授信组合", head, rows), XLSX, f"portfolio-{visit.as_of}.xlsx")
 
 
-def _rows(found: Portfolio) -> list[tuple[str, ...]]:
+def _rows(found: Portfolio) -> list[tuple[Cell, ...]]:
     return [
-        (one.name, _word(one.code, row.value), format_wan(row.pending_fen), format_wan(row.posted_fen),
-         format_wan(row.net_fen), "" if row.share is None else f"{row.share:.2f}")
+        (one.name, _word(one.code, row.value), in_wan(row.pending_fen), in_wan(row.posted_fen),
+         in_wan(row.net_fen), "" if row.share is None else round(row.share, 2))
         for one in found.dimensions
         for row in one.rows
     ]  # fmt: skip
