@@ -141,8 +141,11 @@ def submit(
     exception_reason: str,
     business_date: dt.date,
     needs_review: bool = True,
+    to_explain: Sequence[str] = (),
 ) -> Case:
     """Freeze the payload with its findings and send the case on.
+
+    ``to_explain`` needs a written reason as exceptions do, but raises no level.
 
     Raises:
         CaseRefusedError: a rule refuses, or fewer than two persons investigated on site.
@@ -151,11 +154,12 @@ def submit(
     _require_state(case, Case.State.DRAFT, "提交")
     refusals = [finding for finding in findings if finding.is_refusal]
     refusals += _investigation_findings(case)
-    if exceptions and not exception_reason.strip():
+    unexplained = [*exceptions, *to_explain]
+    if unexplained and not exception_reason.strip():
         refusals.append(
             Finding(
                 "EXCEPTION_REASON_MISSING", Severity.REFUSE,
-                f"本案有例外事项（{'；'.join(exceptions)}），请写明理由。", "CB-13",
+                f"本案有例外事项（{'；'.join(unexplained)}），请写明理由。", "CB-13",
                 "《额度授信管理办法（试行）》第六条", message_en="Exceptions need a written reason.",
                 remedy="在提交审查处写明例外理由，再提交。",
             )

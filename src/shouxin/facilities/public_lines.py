@@ -18,7 +18,7 @@ from shouxin.domain.dates import add_months
 from shouxin.domain.findings import Finding, Severity
 from shouxin.domain.money import FEN_PER_WAN, format_wan
 from shouxin.domain.parameters import InForce
-from shouxin.facilities.evaluating import find_rating, is_at_or_above, latest_statement
+from shouxin.facilities.evaluating import find_rating, is_at_or_above, latest_statement, standing_statements
 from shouxin.facilities.models import CustomerLine, Drawing, FinancialStatement, Overdue, PublicLine
 from shouxin.limits.models import Hold
 from shouxin.parties.models import Customer
@@ -300,7 +300,7 @@ def judge_event(*, customer: Customer, event: str, amount_fen: int, as_of: dt.da
         text = f"{EVENTS[event]} {format_wan(amount_fen)} 万元，占净资产 {share:.2f}%，达到 {line.decimal:f}%"
         return [_event_finding(text, line.citation)]
     if event == "investment":
-        profits = FinancialStatement.objects.filter(
+        profits = standing_statements(as_of).filter(
             customer=customer, scope=FinancialStatement.Scope.OWN, period_end_date__lte=as_of,
             period_end_date__month=12,
         )[:3]  # fmt: skip

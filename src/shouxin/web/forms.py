@@ -34,18 +34,22 @@ class DayInput(forms.DateInput):
 class WanField(forms.CharField):
     """An amount in 万元, exact to the 分; cleans to Money."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, *, is_positive: bool = False, **kwargs: Any) -> None:
         attributes = {"inputmode": "decimal", "autocomplete": "off"}
         super().__init__(max_length=30, widget=forms.TextInput(attrs=attributes), **kwargs)
+        self.is_positive = is_positive
 
     def clean(self, value: Any) -> Any:
         text = super().clean(value)
         if not text:
             return Money(0)
         try:
-            return Money.from_wan(text)
+            amount = Money.from_wan(text)
         except MoneyError as error:
             raise forms.ValidationError(str(error)) from error
+        if self.is_positive and amount.fen <= 0:
+            raise forms.ValidationError(_("金额须大于 0"))
+        return amount
 
 
 def _checked(text: str, check: Callable[[str], str]) -> str:

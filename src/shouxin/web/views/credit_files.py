@@ -20,6 +20,7 @@ from shouxin.facilities.models import (
     CustomerLine,
     Deal,
     Facility,
+    FinancialStatement,
     LineFreeze,
     Overdue,
     Precondition,
@@ -106,6 +107,7 @@ def show_customer(request: HttpRequest, visit: Visit, number: str) -> HttpRespon
         request, "pages/customer_credit.html",
         {
             "customer": customer, "group": group, "node": node, "deals": deals, "periods": periods, "rows": rows,
+            "statements": customer.statements.select_related("entered_by", "voided_by").order_by("-pk")[:12],
             "ratings": customer.ratings.select_related("rated_by")[:5],
             "evaluations": customer.evaluations.select_related("made_by")[:5],
             "lines": CustomerLine.objects.filter(customer=customer).select_related("case")[:10],
@@ -171,6 +173,26 @@ def add_statements(request: HttpRequest, visit: Visit, number: str) -> HttpRespo
             statements=evaluating.read_statements(upload.read(), name=upload.name), business_date=visit.business_date,
         ),
         _("报表已导入。"),
+    )  # fmt: skip
+
+
+@require_POST
+@page(Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD, Role.RISK_OFFICER)
+def void_statement(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
+    """Void a wrong statement with the reason; it stays readable."""
+    statement = get_object_or_404(
+        FinancialStatement.objects.select_related("customer"), pk=pk, customer__in=visit.customers
+    )
+    url = reverse("customer_credit", args=[statement.customer.number])
+    data = _valid(request, forms.ReasonTextForm(request.POST))
+    if data is None:
+        return redirect(url)
+    return _act(
+        request, url,
+        lambda: evaluating.void_statement(
+            actor=visit.actor, statement=statement, reason=data["reason"], business_date=visit.business_date
+        ),
+        _("报表已作废，可以重新导入。"),
     )  # fmt: skip
 
 
@@ -296,6 +318,7 @@ def service_deal(request: HttpRequest, visit: Visit, pk: int, act: str) -> HttpR
             after_fen=data["after"].fen,
             reason=data["reason"],
             business_date=day,
+            has_happened=data["cause"] == "happened",
         ),
         "overdue": lambda: watch.record_overdue(
             actor=visit.actor,
