@@ -6,12 +6,15 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 
-from shouxin.approvals.models import Case
+from shouxin.approvals import services as approvals
+from shouxin.approvals.models import Act, Case
+from shouxin.approvals.selectors import tasks_of
 from shouxin.approvals.services import CaseError, CaseRefusedError
 from shouxin.facilities import evaluating, group_lines, line_cases, servicing
-from shouxin.facilities.models import CoverChange, Deal, FinancialStatement, GroupLine
+from shouxin.facilities.models import CoverChange, Deal, Drawing, FinancialStatement, GroupLine
+from shouxin.facilities.services import DrawingRequest, check_drawing
 from shouxin.groups.selectors import find_group_of
-from tests.credit import SUB, evaluated, investigated, prepared_group, propose
+from tests.credit import SUB, evaluated, investigated, prepared_group, propose, reviewed, submitted
 from tests.demo import DAY, WAN, DemoBank
 from tests.facilities.test_customer_lines import rate
 from tests.web.test_pages import sign_in
@@ -174,3 +177,67 @@ def test_a_general_line_below_use_is_said(demo_bank: DemoBank) -> None:
         valid_to=dt.date(2026, 6, 30), business_date=DAY,
     )  # fmt: skip
     assert "生效后超出 1.00 万元" in found(case, "SUB_LIMIT_BELOW_USE")[0]
+
+
+@pytest.mark.parametrize(
+    ("maturity", "reason", "severity"),
+    [("2026-06-30", "", None), ("2026-07-01", "", "refuse"), ("2026-07-01", " ", "refuse"),
+     ("2026-07-01", "项目回款在七月", "warn")],
+)  # fmt: skip
+def test_maturity_beyond_the_line_needs_a_reason(
+    demo_bank: DemoBank, maturity: str, reason: str, severity: str | None
+) -> None:
+    request = DrawingRequest(
+        demo_bank.facility("D"), WAN, 0, DAY, maturity_date=dt.date.fromisoformat(maturity), exception_reason=reason
+    )
+    severities = [f.severity for f in check_drawing(request=request)[0] if f.code == "MATURITY_BEYOND_LINE"]
+    assert severities == ([severity] if severity else [])
+
+
+def test_a_drawing_form_without_maturity_is_refused(demo_bank: DemoBank) -> None:
+    client = sign_in(demo_bank.staff("liujg"))
+    url = reverse("drawing_new", args=[demo_bank.customer("D").number])
+    form = {
+        "facility": str(demo_bank.facility("D").pk), "amount": "1", "value_date": "2025-06-30", "key": "no-maturity",
+        "maturity_date": "",
+    }  # fmt: skip
+    assert client.post(url, form).status_code == 422
+    assert not Drawing.objects.exists()
+    assert client.get(url).context["form"]["maturity_date"].value() == dt.date(2026, 6, 30), "the line's end"
+
+
+def test_a_delegate_opens_the_case_that_waits_and_only_while_it_waits(demo_bank: DemoBank) -> None:
+    """A branch head stands in for head office's approver: a case of another branch opens while it waits."""
+    prepared_group(demo_bank)
+    case = propose(demo_bank, "6600", sub={**SUB, "A": 1100})
+    case = reviewed(demo_bank, submitted(demo_bank, case))
+    deputy = demo_bank.staff("hewei")
+    day = {"valid_from": DAY, "valid_to": DAY + dt.timedelta(days=7), "reason": "出差", "business_date": DAY}
+    Case.objects.filter(pk=case.pk).update(unit=demo_bank.customer("E").unit)
+    Act.objects.filter(case=case, actor=deputy).update(actor=demo_bank.staff("suny"))
+    url = reverse("case_detail", args=[case.number])
+    assert sign_in(deputy).get(url).status_code == 404
+    given = approvals.delegate(actor=demo_bank.staff("wanghy"), to=deputy, **day)
+    assert [task.case.pk for task in tasks_of(deputy, as_of=DAY)] == [case.pk]
+    assert sign_in(deputy).get(url).status_code == 200
+    approvals.revoke_delegation(actor=demo_bank.staff("wanghy"), delegation=given, business_date=DAY)
+    assert sign_in(deputy).get(url).status_code == 404
+
+
+def test_who_may_stand_in_and_for_how_long(demo_bank: DemoBank) -> None:
+    def delegate(to: str, days: int, start: dt.date = DAY, by: str = "wanghy") -> object:
+        return approvals.delegate(
+            actor=demo_bank.staff(by), to=demo_bank.staff(to), valid_from=start,
+            valid_to=start + dt.timedelta(days=days), reason="出差", business_date=DAY,
+        )  # fmt: skip
+
+    for to, days, start, by, why in (
+        ("liujg", 7, DAY, "wanghy", "不能受托"), ("hewei", 91, DAY, "wanghy", "最长 90 天"),
+        ("hewei", 7, DAY - dt.timedelta(days=1), "wanghy", "过去"), ("hewei", 7, DAY, "liujg", "没有可以委托"),
+    ):  # fmt: skip
+        with pytest.raises(CaseError, match=why):
+            delegate(to, days, start, by)
+    delegate("hewei", 90)
+    with pytest.raises(CaseError, match="重叠"):
+        delegate("qianf", 7, DAY + dt.timedelta(days=89))
+    delegate("qianf", 7, DAY + dt.timedelta(days=90))

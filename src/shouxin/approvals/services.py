@@ -8,6 +8,7 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -27,6 +28,7 @@ from shouxin.bank.models import OrgUnit, RoleAssignment, Staff
 from shouxin.bank.scope import roles_of
 from shouxin.domain.authority import CaseFacts, Level, LevelAnswer, level_for
 from shouxin.domain.findings import Finding, Severity
+from shouxin.policy import load_book
 
 _Role = RoleAssignment.Role
 MAY_INVESTIGATE = frozenset({_Role.CUSTOMER_MANAGER, _Role.BRANCH_HEAD})
@@ -434,16 +436,41 @@ def level_of(
 # --- delegation and the table itself ----------------------------------------------------------------------------------
 
 
+_DECIDES_NOTHING = frozenset({_Role.CUSTOMER_MANAGER, _Role.ADMINISTRATOR, _Role.AUDITOR})
+
+
 @transaction.atomic
 def delegate(
     *, actor: Staff, to: Staff, valid_from: dt.date, valid_to: dt.date, reason: str, business_date: dt.date
 ) -> Delegation:
-    """Let another person act in one's place for a period. Raises CaseError for oneself or reversed dates."""
+    """Let another person act in one's place for a period.
+
+    Raises:
+        CaseError: to oneself or to somebody who decides nothing, reversed, past or too long a period, or another
+            delegation of the same person in that time.
+    """
     if to.pk == actor.pk:
         raise CaseError("不能委托给自己。")
+    if not roles_of(actor, as_of=business_date) - _DECIDES_NOTHING:
+        raise CaseError("您的岗位不作审查、审批或认定，没有可以委托的事项。")
+    if not roles_of(to, as_of=valid_from) - _DECIDES_NOTHING:
+        raise CaseError(f"{to.name} 的岗位（客户经理、系统管理或审计）不作审查、审批或认定，不能受托，请另选受托人。")
     if valid_to <= valid_from:
         raise CaseError("委托的结束日须晚于开始日。")
+    if valid_from < business_date:
+        raise CaseError(f"委托不能从过去的日期 {valid_from} 开始。")
+    longest = load_book().at("approval.delegation_max_days", business_date)
+    if not longest.allows(Decimal((valid_to - valid_from).days)):
+        raise CaseError(f"委托最长 {longest.decimal:f} 天（{longest.citation}），请缩短期限。")
     _require_text(reason, "事由")
+    Staff.objects.select_for_update().get(pk=actor.pk)
+    other = Delegation.objects.filter(
+        delegator=actor, is_revoked=False, valid_from__lt=valid_to, valid_to__gt=valid_from
+    ).first()
+    if other is not None:
+        raise CaseError(
+            f"{other.valid_from} 至 {other.valid_to} 已委托 {other.delegate.name}，期限重叠；请先撤回或改期限。"
+        )
     delegation = Delegation.objects.create(
         delegator=actor, delegate=to, valid_from=valid_from, valid_to=valid_to, reason=reason
     )

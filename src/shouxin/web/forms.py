@@ -203,7 +203,10 @@ class DrawingForm(forms.Form):
     amount = WanField(label=_("支用金额"), help_text=_("万元，最多精确到分"))
     margin = WanField(label=_("其中保证金"), required=False, help_text=_("万元；承兑、保函等填写"))
     value_date = forms.DateField(label=_("起息日"), widget=DayInput())
-    maturity_date = forms.DateField(label=_("到期日"), required=False, widget=DayInput())
+    maturity_date = forms.DateField(label=_("到期日"), widget=DayInput())
+    exception_reason = forms.CharField(
+        label=_("例外理由"), max_length=200, required=False, help_text=_("到期日晚于额度到期日时必填")
+    )
     purpose = forms.CharField(label=_("用途"), max_length=200, required=False)
     commitment = CommitmentChoice(
         label=_("提取已有承诺"), queryset=Deal.objects.none(), required=False, empty_label=_("（不是）")
@@ -212,8 +215,9 @@ class DrawingForm(forms.Form):
     key = forms.CharField(max_length=64, widget=forms.HiddenInput)
 
     @staticmethod
-    def fresh(day: dt.date) -> dict[str, object]:
-        return {"value_date": day, "key": uuid.uuid4().hex, "margin": "0"}
+    def fresh(day: dt.date, *, until: dt.date | None) -> dict[str, object]:
+        """A blank form of a day; it matures with the line unless somebody says otherwise."""
+        return {"value_date": day, "maturity_date": until, "key": uuid.uuid4().hex, "margin": "0"}
 
 
 class ReasonForm(forms.Form):
