@@ -1,22 +1,26 @@
 """What may not be entered: negative limits, periods that are over, releases beyond the room, impossible statements."""
 
 import datetime as dt
+import io
 
 import pytest
 from django.db import IntegrityError, transaction
 from django.urls import reverse
+from python_calamine import CalamineWorkbook
 
 from shouxin.approvals import services as approvals
 from shouxin.approvals.models import Act, Case
 from shouxin.approvals.selectors import tasks_of
 from shouxin.approvals.services import CaseError, CaseRefusedError
-from shouxin.facilities import evaluating, group_lines, line_cases, servicing
+from shouxin.bank.scope import scope_of
+from shouxin.facilities import connections, evaluating, group_lines, line_cases, servicing
+from shouxin.facilities.line_life import list_lines
 from shouxin.facilities.models import CoverChange, Deal, Drawing, FinancialStatement, GroupLine
-from shouxin.facilities.services import DrawingRequest, check_drawing
+from shouxin.facilities.services import DrawingRequest, check_drawing, request_drawing
 from shouxin.groups.selectors import find_group_of
 from tests.credit import SUB, evaluated, investigated, prepared_group, propose, reviewed, submitted
 from tests.demo import DAY, WAN, DemoBank
-from tests.facilities.test_customer_lines import rate
+from tests.facilities.test_customer_lines import issued, rate
 from tests.web.test_pages import sign_in
 
 
@@ -241,3 +245,25 @@ def test_who_may_stand_in_and_for_how_long(demo_bank: DemoBank) -> None:
     with pytest.raises(CaseError, match="重叠"):
         delegate("qianf", 7, DAY + dt.timedelta(days=89))
     delegate("qianf", 7, DAY + dt.timedelta(days=90))
+
+
+def test_a_scoped_view_counts_a_connected_set_whole_without_strange_names(demo_bank: DemoBank) -> None:
+    d = demo_bank.customer("D")
+    rows = connections.large_exposures(as_of=DAY, customers=[d], is_scoped=True)
+    together = max(rows, key=lambda row: len(row.customer_ids))
+    assert (f"{together.share:.3f}", len(together.names), together.hidden_count) == ("16.887", 1, 5)
+    page = sign_in(demo_bank.staff("hewei")).get("/exposures/").content.decode()
+    assert "户不在您的数据范围内" in page
+
+
+def test_the_lines_sheet_has_numbers_and_the_use_of_public_lines(demo_bank: DemoBank) -> None:
+    issued(demo_bank)
+    b = demo_bank.customer("B")
+    request = DrawingRequest(demo_bank.facility("B"), 10 * WAN, 0, DAY, is_under_public_line=True)
+    request_drawing(actor=demo_bank.staff("zhoulp"), request=request, key="public", business_date=DAY)
+    (row,) = [r for r in list_lines(scope=scope_of(demo_bank.staff("wanghy"), as_of=DAY), as_of=DAY)
+              if r.kind == "public"]  # fmt: skip
+    assert (row.subject_id, row.used_fen) == (b.pk, 10 * WAN)
+    body = sign_in(demo_bank.staff("wanghy")).get("/lines/export.xlsx?quick=public").content
+    cells = CalamineWorkbook.from_filelike(io.BytesIO(body)).get_sheet_by_index(0).to_python()
+    assert cells[1][4:6] == [2200.0, 10.0]

@@ -12,7 +12,7 @@ from shouxin.audit import services as audit
 from shouxin.bank.models import Staff
 from shouxin.bank.selectors import find_year_end_capital
 from shouxin.domain.identifiers import mask_phone
-from shouxin.domain.money import format_wan
+from shouxin.domain.money import FEN_PER_WAN, format_wan
 from shouxin.facilities.line_judging import is_financial
 from shouxin.facilities.selectors import find_line, totals_of_customers
 from shouxin.groups.models import CustomerGroup
@@ -91,8 +91,8 @@ def _record(actor: Staff, form: str, count: int, business_date: dt.date) -> None
     )
 
 
-def table_xlsx(title: str, head: Iterable[str], rows: Iterable[Iterable[str]]) -> bytes:
-    """Any table of texts as an Excel sheet; every cell is a text, so nothing in it is run."""
+def table_xlsx(title: str, head: Iterable[str], rows: Iterable[Iterable[str | int | Decimal]]) -> bytes:
+    """Any table as an Excel sheet: numbers can be summed, every other cell is a text, so nothing in it is run."""
     stream = io.BytesIO()
     with xlsxwriter.Workbook(stream, {"in_memory": True, "strings_to_formulas": False}) as book:
         sheet = book.add_worksheet(title[:31])
@@ -100,10 +100,19 @@ def table_xlsx(title: str, head: Iterable[str], rows: Iterable[Iterable[str]]) -
         sheet.freeze_panes(1, 0)
         sheet.set_column(0, len(titles) - 1, 18)
         sheet.write_row(0, 0, titles, book.add_format({"bold": True}))
+        amount, count = book.add_format({"num_format": "#,##0.00####"}), book.add_format({"num_format": "0"})
         for place, cells in enumerate(rows, start=1):
             for column, cell in enumerate(cells):
-                sheet.write_string(place, column, cell)
+                if isinstance(cell, str):
+                    sheet.write_string(place, column, cell)
+                else:
+                    sheet.write_number(place, column, cell, amount if isinstance(cell, Decimal) else count)
     return stream.getvalue()
+
+
+def wan_number(fen: int) -> Decimal:
+    """分 as 万元 for a sheet's number cell, exact."""
+    return Decimal(fen) / FEN_PER_WAN
 
 
 def table_csv(head: Iterable[str], rows: Iterable[Iterable[str]]) -> bytes:

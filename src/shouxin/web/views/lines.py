@@ -9,13 +9,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from shouxin.audit import services as audit
-from shouxin.domain.money import format_wan
 from shouxin.facilities import connections, line_life, servicing
 from shouxin.facilities.models import BankRelatedParty
 from shouxin.monitoring import watch
 from shouxin.parties.models import Party
 from shouxin.reporting import g14
-from shouxin.reporting.exports import group_statistics, table_xlsx
+from shouxin.reporting.exports import group_statistics, table_xlsx, wan_number
 from shouxin.web import credit_forms as forms
 from shouxin.web.access import Role, Visit, page
 from shouxin.web.views.cases import XLSX, attachment
@@ -66,7 +65,7 @@ def show_list(request: HttpRequest, visit: Visit) -> HttpResponse:
 def export(request: HttpRequest, visit: Visit) -> HttpResponse:
     head = ("类型", "对象", "编号", "机构", "额度（万元）", "已用（万元）", "起始日", "到期日（不含）", "状态", "关注")
     rows = [
-        (r.kind_name, r.name, r.number, r.lead_name, format_wan(r.amount_fen), format_wan(r.used_fen),
+        (r.kind_name, r.name, r.number, r.lead_name, wan_number(r.amount_fen), wan_number(r.used_fen),
          str(r.valid_from), str(r.valid_to), r.status, r.flag)
         for r in _rows(request, visit)
     ]  # fmt: skip
@@ -93,7 +92,9 @@ def show_exposures(request: HttpRequest, visit: Visit) -> HttpResponse:
     return render(
         request, "pages/exposure_list.html",
         {
-            "exposures": connections.large_exposures(as_of=visit.as_of, customers=in_view.values()),
+            "exposures": connections.large_exposures(
+                as_of=visit.as_of, customers=in_view.values(), is_scoped=True
+            ),
             "multi": servicing.list_multi_branch(scope=visit.scope, as_of=visit.as_of),
             "related": [(in_view[pk], reason) for pk, reason in related.items() if pk in in_view],
             "relations": BankRelatedParty.objects.select_related("party")[:100],
