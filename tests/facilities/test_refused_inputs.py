@@ -2,14 +2,16 @@
 
 import datetime as dt
 import io
+import zipfile
 
 import pytest
+from click.testing import CliRunner
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 from python_calamine import CalamineWorkbook
 
 from shouxin.approvals import services as approvals
-from shouxin.approvals.models import Act, Case
+from shouxin.approvals.models import Act, Case, Minutes
 from shouxin.approvals.selectors import tasks_of
 from shouxin.approvals.services import CaseError, CaseRefusedError
 from shouxin.bank.scope import scope_of
@@ -18,7 +20,9 @@ from shouxin.facilities.line_life import list_lines
 from shouxin.facilities.models import CoverChange, Deal, Drawing, FinancialStatement, GroupLine
 from shouxin.facilities.services import DrawingRequest, check_drawing, request_drawing
 from shouxin.groups.selectors import find_group_of
-from tests.credit import SUB, evaluated, investigated, prepared_group, propose, reviewed, submitted
+from shouxin.reporting import case_documents
+from shouxin.web.case_commands import list_cases
+from tests.credit import SUB, evaluated, investigated, prepared_group, propose, reviewed, submitted, with_minutes
 from tests.demo import DAY, WAN, DemoBank
 from tests.facilities.test_customer_lines import issued, rate
 from tests.web.test_pages import sign_in
@@ -267,3 +271,50 @@ def test_the_lines_sheet_has_numbers_and_the_use_of_public_lines(demo_bank: Demo
     body = sign_in(demo_bank.staff("wanghy")).get("/lines/export.xlsx?quick=public").content
     cells = CalamineWorkbook.from_filelike(io.BytesIO(body)).get_sheet_by_index(0).to_python()
     assert cells[1][4:6] == [2200.0, 10.0]
+
+
+def test_minutes_take_papers_only_and_one_file_for_a_number(demo_bank: DemoBank) -> None:
+    def record(file: bytes | None, name: str = "a.pdf") -> Minutes:
+        return approvals.record_minutes(
+            actor=demo_bank.staff("fengxc"), number="行办 1 号", meeting="president", held_date=DAY, resolution="同意",
+            business_date=DAY, file_name=name, file=file,
+        )  # fmt: skip
+
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as book:
+        book.writestr("xl/workbook.xml", "x")
+    for wrong in (b"MZ\x90\x00", b"<html>", archive.getvalue(), b"PK broken"):
+        with pytest.raises(CaseError, match="不是 PDF"):
+            record(wrong)
+    assert not Minutes.objects.exists()
+    assert record(None).file is None
+    scan = record(b"%PDF-1.7 one")
+    assert bytes(Minutes.objects.get().file or b"") == b"%PDF-1.7 one", "the scan comes later"
+    assert record(b"%PDF-1.7 one") == scan
+    with pytest.raises(CaseError, match="另一份文件"):
+        record(b"%PDF-1.7 two")
+
+
+def test_the_approval_form_says_meeting_site_and_what_was_superseded(demo_bank: DemoBank) -> None:
+    prepared_group(demo_bank)
+    case = submitted(demo_bank, propose(demo_bank, "7000"))
+    case = approvals.send_back(actor=demo_bank.staff("fengxc"), case=case, opinion="补充", business_date=DAY)
+    case = with_minutes(demo_bank, submitted(demo_bank, case))
+    form = case_documents.approval_form(case, as_of=DAY)
+    assert form["minutes"] == "行长办公会 行办〔2025〕20 号，2025-06-30，决议：同意"
+    assert [opinion["role"] for opinion in form["opinions"]] == ["调查（现场；第 1 轮，已被后一轮取代）"] * 2 + [
+        "调查（现场）"
+    ] * 2
+    assert len(case_documents.approval_docx(case, as_of=DAY)) > 1000
+
+
+def test_a_trial_without_a_method_says_so(demo_bank: DemoBank) -> None:
+    url = reverse("customer_evaluate", args=[demo_bank.customer("D").number])
+    page = sign_in(demo_bank.staff("liujg")).post(url, {"trial": "1", "need": "1", "conclusion": "x"})
+    assert "请先勾选测算方法" in page.content.decode()
+
+
+def test_an_unknown_state_of_cases_is_told_the_known_ones() -> None:
+    answer = CliRunner().invoke(list_cases, ["--as", "x", "--state", "foo"])
+    assert answer.exit_code == 2
+    assert "withdrawn" in answer.output

@@ -14,6 +14,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from shouxin.approvals.attachments import kind_of
 from shouxin.approvals.models import Act, Authority, Case, Delegation, Minutes
 from shouxin.approvals.selectors import (
     authority_rows,
@@ -254,7 +255,12 @@ def record_minutes(
     *, actor: Staff, number: str, meeting: str, held_date: dt.date, resolution: str, business_date: dt.date,
     attendees: str = "", file_name: str = "", file: bytes | None = None,
 ) -> Minutes:  # fmt: skip
-    """Keep a meeting's minutes; the same number again gives the record that is there."""
+    """Keep a meeting's minutes; the same number again gives the record that is there, with its scan when it had none.
+
+    Raises:
+        CaseError: no number or resolution, a day to come, a file that is too large or no paper, or the number stands
+            for another meeting or another file already.
+    """
     _require_text(number, "纪要编号")
     if len(number.strip()) > 80:
         raise CaseError("纪要编号最多 80 个字。")
@@ -263,10 +269,21 @@ def record_minutes(
         raise CaseError(f"开会日期 {held_date} 晚于营业日 {business_date}。")
     if file is not None and len(file) > FILE_MAX_BYTES:
         raise CaseError("附件超过 5 MB，请压缩后重传。")
+    if file is not None and kind_of(file) is None:
+        raise CaseError("附件不是 PDF、PNG、JPG 或 Word（docx）文件，请上传纪要扫描件；没有保存任何内容。")
     existing = Minutes.objects.filter(number=number.strip()).first()
     if existing is not None:
         if existing.meeting != meeting:
             raise CaseError(f"纪要 {number} 已登记为{existing.get_meeting_display()}。")
+        if file is not None and existing.file is not None and bytes(existing.file) != file:
+            raise CaseError(f"纪要 {number} 已附有另一份文件（{existing.file_name}），请核对编号。")
+        if file is not None and existing.file is None:
+            existing.file, existing.file_name = file, file_name
+            existing.save(update_fields=["file", "file_name"])
+            audit.record(
+                actor=actor, action="approvals.minutes.scanned", subject=("minutes", existing.pk),
+                summary=f"纪要 {number} 补附扫描件 {file_name}", business_date=business_date,
+            )  # fmt: skip
         return existing
     minutes = Minutes.objects.create(
         number=number.strip(), meeting=meeting, held_date=held_date, resolution=resolution, attendees=attendees,

@@ -103,7 +103,10 @@ class MinutesForm(forms.Form):
     held_date = day_field(_("开会日期"))
     attendees = forms.CharField(label=_("出席"), max_length=400, required=False)
     resolution = text_area(_("决议"))
-    file = forms.FileField(label=_("纪要扫描件（不超过 5 MB）"), required=False)
+    file = forms.FileField(
+        label=_("纪要扫描件（不超过 5 MB）"), required=False, help_text=_("PDF、PNG、JPG 或 Word（docx）"),
+        widget=forms.ClearableFileInput(attrs={"accept": ".pdf,.png,.jpg,.jpeg,.docx"}),
+    )  # fmt: skip
 
 
 class ReasonTextForm(forms.Form):

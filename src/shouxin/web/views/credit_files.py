@@ -229,6 +229,8 @@ def _evaluate(
     form = forms.EvaluationForm(request.POST or None, initial={"other_banks_now": "0", "other_banks_expected": "0"})
     inputs, problems = forms.method_inputs(request.POST)
     results = []
+    if "trial" in request.POST and not inputs and not problems:
+        problems = [_("请先勾选测算方法并填写其数据，再试算。")]
     if request.method == "POST":
         results = [
             {
@@ -525,7 +527,7 @@ def certificate(request: HttpRequest, visit: Visit, number: str) -> HttpResponse
     return render(
         request, "pages/public_certificate.html",
         {
-            "line": line, "customer": customer, "as_of": visit.as_of,
+            "line": line, "customer": customer, "as_of": visit.as_of, "institution": visit.institution_name,
             "excluded": [
                 find_product(code, as_of=visit.as_of).name
                 for code in public_lines.excluded_products(visit.as_of)
