@@ -31,6 +31,7 @@ from shouxin.groups.models import Candidate, CustomerGroup, Dependence, Guarante
 from shouxin.groups.selectors import find_group_of, list_members, memberships_on, open_candidates_with
 from shouxin.parties.models import Customer, Party
 from shouxin.policy import load_book
+from shouxin.rulebook.selectors import effective_limit
 
 
 class ConnectionInputError(ValueError):
@@ -121,6 +122,7 @@ def large_exposures(
     book = load_book()
     threshold = book.at("le.threshold_pct", as_of)
     single, connected = book.at("le.single_nonbank_pct", as_of), book.at("le.connected_nonbank_pct", as_of)
+    single, connected = (effective_limit(limit.parameter.key, as_of) for limit in (single, connected))
     dependence = book.at("le.dependence_test_pct", as_of)
     people = {c.pk: c for c in customers}
     with_credit = set(deals_on(as_of).filter(customer__in=people).values_list("customer_id", flat=True))

@@ -363,6 +363,7 @@ def _large_exposure_rooms(asked: Asked) -> list[Room]:
     together = connections.connected_set(asked.customer, as_of=asked.day)
     totals = totals_of_customers(together, as_of=asked.day)
     single, connected = book.at("le.single_nonbank_pct", asked.day), book.at("le.connected_nonbank_pct", asked.day)
+    single, connected = (effective_limit(limit.parameter.key, asked.day) for limit in (single, connected))
     rows = [
         room_under(
             name="大额风险暴露（单一客户）",

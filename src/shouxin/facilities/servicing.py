@@ -150,6 +150,7 @@ def change_cover(
     use_before = _use_in_currency(deal)
     setattr(deal, field, after_fen)
     difference = _yuan(_use_in_currency(deal) - use_before, deal.currency, business_date)
+    may_exceed = has_happened and _Role.OPERATIONS in roles_of(actor, as_of=business_date)
     short = _short_of_room(deal, difference)
     if short and not has_happened:
         raise ServicingError(
@@ -157,9 +158,11 @@ def change_cover(
             f"请先还款、补足其他担保或申报额度；"
             f"担保已经划扣、到期或灭失的，由授信操作岗按“已发生”登记。"
         )
-    if short and _Role.OPERATIONS not in roles_of(actor, as_of=business_date):
+    if short and not may_exceed:
         raise ServicingError(f"{'；'.join(short)}；已发生的担保减少使额度超限的，由授信操作岗登记。")
     excess = _follow(deal, difference, reason, actor, business_date)
+    if excess and not may_exceed:  # the room was taken between reading it and booking under the ledger's locks
+        raise ServicingError("额度余额刚被他人占用，担保没有变更，请刷新后重试。")
     deal.save(update_fields=[field, "hold"])
     change = CoverChange.objects.create(
         deal=deal, kind=kind, before_fen=before_fen, after_fen=after_fen, counted_change_fen=difference,
