@@ -150,7 +150,10 @@ def test_without_a_capital_figure_or_with_an_old_one_it_is_refused(demo_bank: De
 
 
 @pytest.mark.clause("CB-13", "A-17")
-@pytest.mark.parametrize(("wan", "marks"), [("5000", []), ("5200", ["超过测算的授信控制量 200.00 万元（4.0%）"])])
+@pytest.mark.parametrize(
+    ("wan", "marks"),
+    [("5000", []), ("5200", ["申报 5,200.00 万元 超过测算的授信控制量 5,000.00 万元，超出 200.00 万元（4.0%）"])],
+)
 def test_above_the_control_amount_is_an_exception_with_a_reason(
     demo_bank: DemoBank, wan: str, marks: list[str]
 ) -> None:

@@ -49,8 +49,9 @@ def test_a_released_deposit_raises_the_exposure_and_stops_drawings(demo_bank: De
     """X13: D's certificate is released while the 500 loan stands: 1,200 of 900, an excess, W03 to all branches."""
     pledged = deal(demo_bank, "D", "cd_pledged_loan")
     outcome = watch.change_cover(
-        actor=demo_bank.staff("hewei"), deal=pledged, kind="own_cd", after_fen=0, reason="存单解押", business_date=DAY
-    )
+        actor=demo_bank.staff("yaoj"), deal=pledged, kind="own_cd", after_fen=0, reason="存单解押", business_date=DAY,
+        has_happened=True,
+    )  # fmt: skip
     assert node(demo_bank, "D").used_fen == 1_200 * WAN
     assert node(demo_bank, "D").excess_cause == "MITIGANT"
     assert outcome.change.counted_change_fen == 500 * WAN
@@ -69,8 +70,8 @@ def test_a_fallen_margin_breaks_the_members_limit(demo_bank: DemoBank) -> None:
     acceptance = deal(demo_bank, "B", "bank_acceptance")
     for after, excess in ((800, 0), (700, 100)):
         outcome = servicing.change_cover(
-            actor=demo_bank.staff("qianf"), deal=acceptance, kind="margin", after_fen=after * WAN, reason="划扣",
-            business_date=DAY,
+            actor=demo_bank.staff("yaoj"), deal=acceptance, kind="margin", after_fen=after * WAN, reason="划扣",
+            business_date=DAY, has_happened=True,
         )  # fmt: skip
         assert outcome.excess_fen == excess * WAN
     assert node(demo_bank, "B").used_fen == 2_300 * WAN
@@ -85,8 +86,8 @@ def test_a_fallen_margin_breaks_the_members_limit(demo_bank: DemoBank) -> None:
 def test_cover_falls_even_while_the_line_is_frozen(demo_bank: DemoBank) -> None:
     limits.set_status(node=node(demo_bank, "B"), status="FROZEN", reason="涉诉", business_date=DAY, actor_id=None)
     servicing.change_cover(
-        actor=demo_bank.staff("qianf"), deal=deal(demo_bank, "B", "bank_acceptance"), kind="margin", after_fen=0,
-        reason="划扣", business_date=DAY,
+        actor=demo_bank.staff("yaoj"), deal=deal(demo_bank, "B", "bank_acceptance"), kind="margin", after_fen=0,
+        reason="划扣", business_date=DAY, has_happened=True,
     )  # fmt: skip
     assert node(demo_bank, "B").used_fen == 3_000 * WAN
 
@@ -392,7 +393,8 @@ def test_what_was_reserved_before_an_excess_is_not_paid_out_during_it(demo_bank:
     drawing, hewei = demo_bank.draw("D", "100"), demo_bank.staff("hewei")
     pledged = deal(demo_bank, "D", "cd_pledged_loan")
     servicing.change_cover(
-        actor=hewei, deal=pledged, kind="own_cd", after_fen=0, reason="存单解押", business_date=DAY
+        actor=demo_bank.staff("yaoj"), deal=pledged, kind="own_cd", after_fen=0, reason="存单解押", business_date=DAY,
+        has_happened=True,
     )  # fmt: skip
     with pytest.raises(LedgerError, match=r"成员额度 明远贸易有限公司 已超限：用信 1,300\.00 万元"):
         release_drawing(actor=hewei, drawing=drawing, business_date=DAY, minutes_number="贷审 1 号")

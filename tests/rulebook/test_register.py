@@ -5,15 +5,18 @@ from decimal import Decimal
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.urls import reverse
 
 from shouxin.bank.models import Staff
 from shouxin.facilities.rules import judge_group_total
+from shouxin.reporting.selectors import capital_on
 from shouxin.rulebook import selectors, services
 from shouxin.rulebook.models import Document, Receipt, Version
 from shouxin.rulebook.seed import create_register
 from shouxin.rulebook.services import RegisterError
 from tests.conftest import DAY, SINCE, SmallBank
 from tests.demo import WAN
+from tests.web.test_pages import sign_in
 
 KEY = "group.limit.pct_net_capital"
 
@@ -125,6 +128,11 @@ def test_a_stricter_limit_of_the_province_union_overrides_the_banks(register: Sm
     assert [f.code for f in judge_group_total(amount_fen=6_000 * WAN, as_of=DAY) if f.is_refusal] == []
     (refused,) = [f for f in judge_group_total(amount_fen=6_000 * WAN + 1, as_of=DAY) if f.is_refusal]
     assert (refused.article, refused.citation) == ("HA-01", "《省联社授信管理规定》第八条")
+    capital = capital_on(DAY)
+    assert (capital.limit_percent, capital.limit_citation) == (Decimal(12), "《省联社授信管理规定》第八条")
+    client = sign_in(register.risk_officer)
+    for url in ("/", reverse("parameter_detail", args=[KEY]), reverse("policy_article", args=["HA-01"])):
+        assert "省联社授信管理规定" in client.get(url).content.decode(), url
     earlier = DAY - dt.timedelta(days=1)
     assert [f.code for f in judge_group_total(amount_fen=7_000 * WAN, as_of=earlier) if f.is_refusal] == []
     assert [(row.issuer, row.value, row.is_ruling) for row in selectors.ranked_values(KEY, DAY)] == [

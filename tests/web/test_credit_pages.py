@@ -198,7 +198,11 @@ def test_deals_are_serviced_on_the_page(demo_bank: DemoBank) -> None:
     """X13 and Y11 through the page: the deposit is released, arrears are entered; alerts and the day's end are seen."""
     client = sign_in(demo_bank.staff("hewei"))
     pledged = Deal.objects.get(customer=demo_bank.customer("D"), product="cd_pledged_loan")
-    client.post(reverse("deal_act", args=[pledged.pk, "cover"]), {"kind": "own_cd", "after": "0", "reason": "解押"})
+    release = {"kind": "own_cd", "after": "0", "reason": "解押"}
+    client.post(reverse("deal_act", args=[pledged.pk, "cover"]), release)
+    assert Node.objects.get(customer=demo_bank.customer("D"), kind="CUSTOMER").used_fen == 700 * WAN, "only 200 free"
+    operations = sign_in(demo_bank.staff("yaoj"))
+    operations.post(reverse("deal_act", args=[pledged.pk, "cover"]), {**release, "cause": "happened"})
     assert Node.objects.get(customer=demo_bank.customer("D"), kind="CUSTOMER").used_fen == 1_200 * WAN
     assert "W03" in client.get("/alerts/").content.decode()
     assert "超限" in sign_in(demo_bank.staff("wanghy")).get("/lines/").content.decode()
@@ -333,8 +337,9 @@ def test_an_excess_of_a_member_is_counted_where_it_is_seen(demo_bank: DemoBank) 
     """X13: 1,200 of 900 shows on the workbench and under the lines of who sees D, not in another branch."""
     pledged = Deal.objects.get(customer=demo_bank.customer("D"), product="cd_pledged_loan")
     servicing.change_cover(
-        actor=demo_bank.staff("hewei"), deal=pledged, kind="own_cd", after_fen=0, reason="存单解押", business_date=DAY
-    )
+        actor=demo_bank.staff("yaoj"), deal=pledged, kind="own_cd", after_fen=0, reason="存单解押", business_date=DAY,
+        has_happened=True,
+    )  # fmt: skip
     for username, count in (("liujg", 1), ("hewei", 1), ("wanghy", 1), ("zhoulp", 0)):
         client = sign_in(demo_bank.staff(username))
         assert client.get("/").context["credit"]["excesses"] == count, username

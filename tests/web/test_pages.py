@@ -206,7 +206,7 @@ def test_a_doubled_prospect_is_shown_before_it_is_made(small_bank: SmallBank) ->
 def drawing_form(bank: DemoBank, amount: str, **more: str) -> dict[str, str]:
     return {
         "facility": str(bank.facility("D").pk), "amount": amount, "margin": "0", "value_date": DAY.isoformat(),
-        "key": f"key-{amount}", **more,
+        "maturity_date": "2026-06-30", "key": f"key-{amount}", **more,
     }  # fmt: skip
 
 

@@ -101,7 +101,21 @@ def next_role(case: Case) -> str | None:
 
 
 def cases_in_view(person: Staff, *, as_of: dt.date) -> QuerySet[Case]:
-    """Cases that somebody may see: head office all, a branch those begun in it, a manager those of the own unit."""
+    """Cases that somebody may see: head office all, a branch those begun in it, a manager those of the own unit.
+
+    Who stands in for another sees beside these the cases whose step waits for that other, as long as it does.
+    """
+    own = _own_view(person, as_of=as_of)
+    if not delegation_on(person, as_of=as_of):
+        return own
+    lent = [task.case.pk for task in tasks_of(person, as_of=as_of) if task.on_behalf_of]
+    if not lent:
+        return own
+    cases = Case.objects.select_related("unit", "created_by", "minutes")
+    return cases.filter(Q(pk__in=lent) | Q(pk__in=own.order_by().values("pk")))
+
+
+def _own_view(person: Staff, *, as_of: dt.date) -> QuerySet[Case]:
     scope = scope_of(person, as_of=as_of)
     cases = Case.objects.select_related("unit", "created_by", "minutes")
     roles = roles_of(person, as_of=as_of)
@@ -128,7 +142,12 @@ def tasks_of(person: Staff, *, as_of: dt.date) -> list[Task]:
     """我的待办: open cases whose next step this person may do and has not excluded themselves from, due first."""
     roles = roles_of(person, as_of=as_of)
     principals = [(d.delegator, roles_of(d.delegator, as_of=as_of)) for d in delegation_on(person, as_of=as_of)]
-    cases = cases_in_view(person, as_of=as_of) if not principals else Case.objects.select_related("unit", "created_by")
+    own_view = _own_view(person, as_of=as_of)
+    mine: frozenset[int] | None = None  # None: whatever is asked for is in the own view
+    cases = own_view
+    if principals:
+        mine = frozenset(own_view.filter(state__in=Case.OPEN_STATES).order_by().values_list("pk", flat=True))
+        cases = Case.objects.select_related("unit", "created_by")
     open_cases = cases.filter(state__in=Case.OPEN_STATES).prefetch_related("acts").order_by("due_date", "id")
     found = []
     named = _named_at(as_of)
@@ -138,8 +157,8 @@ def tasks_of(person: Staff, *, as_of: dt.date) -> list[Task]:
             continue
         taken = {a.actor_id for a in case.acts.all() if a.round == case.round and a.role in Act.SEPARATE}
         stands_for = ""
-        can = _can_do(person, roles, case, role, named)
-        if not can:
+        can = (mine is None or case.pk in mine) and _can_do(person, roles, case, role, named)
+        if not can and role != Act.Role.INVESTIGATE:  # an investigation is one's own, nobody stands in
             for principal, theirs in principals:
                 if _can_do(principal, theirs, case, role, named):
                     can, stands_for = True, principal.name

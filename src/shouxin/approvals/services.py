@@ -8,11 +8,13 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from shouxin.approvals.attachments import kind_of
 from shouxin.approvals.models import Act, Authority, Case, Delegation, Minutes
 from shouxin.approvals.selectors import (
     authority_rows,
@@ -27,6 +29,7 @@ from shouxin.bank.models import OrgUnit, RoleAssignment, Staff
 from shouxin.bank.scope import roles_of
 from shouxin.domain.authority import CaseFacts, Level, LevelAnswer, level_for
 from shouxin.domain.findings import Finding, Severity
+from shouxin.policy import load_book
 
 _Role = RoleAssignment.Role
 MAY_INVESTIGATE = frozenset({_Role.CUSTOMER_MANAGER, _Role.BRANCH_HEAD})
@@ -141,8 +144,11 @@ def submit(
     exception_reason: str,
     business_date: dt.date,
     needs_review: bool = True,
+    to_explain: Sequence[str] = (),
 ) -> Case:
     """Freeze the payload with its findings and send the case on.
+
+    ``to_explain`` needs a written reason as exceptions do, but raises no level.
 
     Raises:
         CaseRefusedError: a rule refuses, or fewer than two persons investigated on site.
@@ -151,11 +157,12 @@ def submit(
     _require_state(case, Case.State.DRAFT, "提交")
     refusals = [finding for finding in findings if finding.is_refusal]
     refusals += _investigation_findings(case)
-    if exceptions and not exception_reason.strip():
+    unexplained = [*exceptions, *to_explain]
+    if unexplained and not exception_reason.strip():
         refusals.append(
             Finding(
                 "EXCEPTION_REASON_MISSING", Severity.REFUSE,
-                f"本案有例外事项（{'；'.join(exceptions)}），请写明理由。", "CB-13",
+                f"本案有例外事项（{'；'.join(unexplained)}），请写明理由。", "CB-13",
                 "《额度授信管理办法（试行）》第六条", message_en="Exceptions need a written reason.",
                 remedy="在提交审查处写明例外理由，再提交。",
             )
@@ -248,7 +255,12 @@ def record_minutes(
     *, actor: Staff, number: str, meeting: str, held_date: dt.date, resolution: str, business_date: dt.date,
     attendees: str = "", file_name: str = "", file: bytes | None = None,
 ) -> Minutes:  # fmt: skip
-    """Keep a meeting's minutes; the same number again gives the record that is there."""
+    """Keep a meeting's minutes; the same number again gives the record that is there, with its scan when it had none.
+
+    Raises:
+        CaseError: no number or resolution, a day to come, a file that is too large or no paper, or the number stands
+            for another meeting or another file already.
+    """
     _require_text(number, "纪要编号")
     if len(number.strip()) > 80:
         raise CaseError("纪要编号最多 80 个字。")
@@ -257,10 +269,21 @@ def record_minutes(
         raise CaseError(f"开会日期 {held_date} 晚于营业日 {business_date}。")
     if file is not None and len(file) > FILE_MAX_BYTES:
         raise CaseError("附件超过 5 MB，请压缩后重传。")
+    if file is not None and kind_of(file) is None:
+        raise CaseError("附件不是 PDF、PNG、JPG 或 Word（docx）文件，请上传纪要扫描件；没有保存任何内容。")
     existing = Minutes.objects.filter(number=number.strip()).first()
     if existing is not None:
         if existing.meeting != meeting:
             raise CaseError(f"纪要 {number} 已登记为{existing.get_meeting_display()}。")
+        if file is not None and existing.file is not None and bytes(existing.file) != file:
+            raise CaseError(f"纪要 {number} 已附有另一份文件（{existing.file_name}），请核对编号。")
+        if file is not None and existing.file is None:
+            existing.file, existing.file_name = file, file_name
+            existing.save(update_fields=["file", "file_name"])
+            audit.record(
+                actor=actor, action="approvals.minutes.scanned", subject=("minutes", existing.pk),
+                summary=f"纪要 {number} 补附扫描件 {file_name}", business_date=business_date,
+            )  # fmt: skip
         return existing
     minutes = Minutes.objects.create(
         number=number.strip(), meeting=meeting, held_date=held_date, resolution=resolution, attendees=attendees,
@@ -430,16 +453,41 @@ def level_of(
 # --- delegation and the table itself ----------------------------------------------------------------------------------
 
 
+_DECIDES_NOTHING = frozenset({_Role.CUSTOMER_MANAGER, _Role.ADMINISTRATOR, _Role.AUDITOR})
+
+
 @transaction.atomic
 def delegate(
     *, actor: Staff, to: Staff, valid_from: dt.date, valid_to: dt.date, reason: str, business_date: dt.date
 ) -> Delegation:
-    """Let another person act in one's place for a period. Raises CaseError for oneself or reversed dates."""
+    """Let another person act in one's place for a period.
+
+    Raises:
+        CaseError: to oneself or to somebody who decides nothing, reversed, past or too long a period, or another
+            delegation of the same person in that time.
+    """
     if to.pk == actor.pk:
         raise CaseError("不能委托给自己。")
+    if not roles_of(actor, as_of=business_date) - _DECIDES_NOTHING:
+        raise CaseError("您的岗位不作审查、审批或认定，没有可以委托的事项。")
+    if not roles_of(to, as_of=valid_from) - _DECIDES_NOTHING:
+        raise CaseError(f"{to.name} 的岗位（客户经理、系统管理或审计）不作审查、审批或认定，不能受托，请另选受托人。")
     if valid_to <= valid_from:
         raise CaseError("委托的结束日须晚于开始日。")
+    if valid_from < business_date:
+        raise CaseError(f"委托不能从过去的日期 {valid_from} 开始。")
+    longest = load_book().at("approval.delegation_max_days", business_date)
+    if not longest.allows(Decimal((valid_to - valid_from).days)):
+        raise CaseError(f"委托最长 {longest.decimal:f} 天（{longest.citation}），请缩短期限。")
     _require_text(reason, "事由")
+    Staff.objects.select_for_update().get(pk=actor.pk)
+    other = Delegation.objects.filter(
+        delegator=actor, is_revoked=False, valid_from__lt=valid_to, valid_to__gt=valid_from
+    ).first()
+    if other is not None:
+        raise CaseError(
+            f"{other.valid_from} 至 {other.valid_to} 已委托 {other.delegate.name}，期限重叠；请先撤回或改期限。"
+        )
     delegation = Delegation.objects.create(
         delegator=actor, delegate=to, valid_from=valid_from, valid_to=valid_to, reason=reason
     )

@@ -112,6 +112,21 @@ FINDING_TEXTS: Mapping[str, FindingText] = {
     ),
     "RATING_RESTRICTED": FindingText("The rating restricts the use of the line.", *_EXCEPTION),
     "TERM_TOO_LONG": FindingText("The term is longer than usual.", *_EXCEPTION),
+    "SUB_LIMIT_NEGATIVE": FindingText(
+        "A limit is below zero.", "更正金额；不核定额度的成员填 0。", "Correct it; 0 is no limit."
+    ),
+    "PRODUCT_LIMIT_NOT_POSITIVE": FindingText(
+        "A product's limit is not above zero.", "更正金额；不设产品额度请留空。", "Correct it; leave it empty for none."
+    ),
+    "SUB_LIMIT_BELOW_USE": FindingText(
+        "The limit is below what is used today.", "先压降用信，或提高额度；否则生效后即超限。",
+        "Reduce the use first or raise the limit; otherwise it opens an excess.",
+    ),
+    "PERIOD_PAST": FindingText("The period of the line is over.", *_CORRECT),
+    "START_FAR_AWAY": FindingText("The line starts far from today.", "核对起始日。", "Check the start."),
+    "MATURITY_BEYOND_LINE": FindingText(
+        "It matures after the line has ended.", "改到期日，或写明例外理由。", "Change the maturity or give the reason."
+    ),
     "PERIOD_REVERSED": FindingText("A line ends after it begins.", *_CORRECT),
     "AMOUNT_NOT_POSITIVE": FindingText("The amount must be above zero.", "更正金额。", "Correct the amount."),
     "REVOLVING_EXCEPTION": FindingText("This bank's lines do not revolve; this one is to.", *_EXCEPTION),

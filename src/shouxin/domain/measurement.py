@@ -203,6 +203,25 @@ STATEMENT_ITEMS: Mapping[str, str] = {
 REQUIRED_ITEMS = ("total_assets", "total_liabilities", "equity")
 
 
+_PARTS = (
+    ("current_assets", "total_assets"), ("cash", "total_assets"), ("receivables", "total_assets"),
+    ("stock", "total_assets"), ("current_liabilities", "total_liabilities"), ("short_loans", "total_liabilities"),
+    ("long_loans", "total_liabilities"),
+)  # fmt: skip
+_NEVER_NEGATIVE = ("total_assets", "current_assets", "total_liabilities", "current_liabilities")
+
+
+def impossible(items: Mapping[str, int]) -> list[str]:
+    """What no statement can say although it balances: a part above its whole, a total below 0."""
+    found = [f"{STATEMENT_ITEMS[key]}不能为负数" for key in _NEVER_NEGATIVE if items.get(key, 0) < 0]
+    return found + [
+        f"{STATEMENT_ITEMS[part]} {shown(Decimal(items[part]) / 1_000_000)} 万元大于{STATEMENT_ITEMS[whole]} "
+        f"{shown(Decimal(items[whole]) / 1_000_000)} 万元"
+        for part, whole in _PARTS
+        if part in items and whole in items and items[part] > items[whole]
+    ]
+
+
 def imbalance_fen(items: Mapping[str, int]) -> int:
     """Assets − (liabilities + equity), 分; 0 on a statement that balances."""
     return items["total_assets"] - items["total_liabilities"] - items["equity"]

@@ -15,20 +15,28 @@ from shouxin.approvals.models import Act, Case
 from shouxin.approvals.services import CaseError
 from shouxin.bank.models import RoleAssignment, Staff
 from shouxin.bank.scope import roles_of
+from shouxin.domain.money import FEN_MAX, format_wan
 
 _Role = RoleAssignment.Role
 MAY_INITIATE = frozenset({_Role.CUSTOMER_MANAGER, _Role.BRANCH_HEAD})
+
+
+def _amount(fen: int, what: str) -> int:
+    """An amount that a ledger can hold and nobody owes to a limit: not negative, within the books (分)."""
+    if not 0 <= fen <= FEN_MAX:
+        raise CaseError(f"{what} {format_wan(fen)} 万元须不小于 0 且在可记账范围内，请改正。")
+    return fen
 
 
 def group_line(
     *, amount_fen: int, sub_limits_fen: Mapping[int, int], valid_from: dt.date, valid_to: dt.date,
     product_limits_fen: Mapping[int, Mapping[str, int]] | None = None, conditions: str = "", guarantee: str = "",
 ) -> dict[str, Any]:  # fmt: skip
-    """A group's line by member and, within a member, by product; all 分."""
+    """A group's line by member and, within a member, by product; all 分. Raises CaseError for a negative amount."""
     return {
-        "amount_fen": amount_fen,
-        "sub_limits": {str(member): amount for member, amount in sorted(sub_limits_fen.items())},
-        "product_limits": {str(m): dict(row) for m, row in sorted((product_limits_fen or {}).items()) if row},
+        "amount_fen": _amount(amount_fen, "集团额度"),
+        "sub_limits": {str(member): _amount(amount, "成员额度") for member, amount in sorted(sub_limits_fen.items())},
+        "product_limits": {str(m): _products(row) for m, row in sorted((product_limits_fen or {}).items()) if row},
         "valid_from": valid_from.isoformat(),
         "valid_to": valid_to.isoformat(),
         "conditions": conditions,
@@ -36,14 +44,18 @@ def group_line(
     }
 
 
+def _products(limits_fen: Mapping[str, int]) -> dict[str, int]:
+    return {code: _amount(amount, "产品额度") for code, amount in limits_fen.items()}
+
+
 def general_line(
     *, amount_fen: int, valid_from: dt.date, valid_to: dt.date, product_limits_fen: Mapping[str, int] | None = None,
     guarantee: str = "", conditions: str = "", is_revolving: bool = True,
 ) -> dict[str, Any]:  # fmt: skip
-    """A customer's general line and its sub-limits by product (次级额度); all 分."""
+    """A customer's general line and its sub-limits by product (次级额度); all 分. Raises CaseError when negative."""
     return {
-        "amount_fen": amount_fen,
-        "product_limits": dict(product_limits_fen or {}),
+        "amount_fen": _amount(amount_fen, "一般额度"),
+        "product_limits": _products(product_limits_fen or {}),
         "valid_from": valid_from.isoformat(),
         "valid_to": valid_to.isoformat(),
         "guarantee": guarantee,
@@ -55,7 +67,7 @@ def general_line(
 def public_line(*, amount_fen: int, valid_from: dt.date, valid_to: dt.date, is_renewal: bool = False) -> dict[str, Any]:
     """The part of a general line that is promised by certificate; 分."""
     return {
-        "amount_fen": amount_fen,
+        "amount_fen": _amount(amount_fen, "公开额度"),
         "valid_from": valid_from.isoformat(),
         "valid_to": valid_to.isoformat(),
         "is_renewal": is_renewal,

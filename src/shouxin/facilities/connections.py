@@ -31,6 +31,7 @@ from shouxin.groups.models import Candidate, CustomerGroup, Dependence, Guarante
 from shouxin.groups.selectors import find_group_of, list_members, memberships_on, open_candidates_with
 from shouxin.parties.models import Customer, Party
 from shouxin.policy import load_book
+from shouxin.rulebook.selectors import effective_limit
 
 
 class ConnectionInputError(ValueError):
@@ -86,7 +87,10 @@ def customers_of(candidate: Candidate) -> set[int]:
 
 @dataclass(frozen=True, slots=True)
 class LargeExposure:
-    """A customer or a connected set with its exposure after conversion, percent of net Tier 1."""
+    """A customer or a connected set with its exposure after conversion, percent of net Tier 1.
+
+    ``hidden_count`` of its customers lie outside the view: they count in the sum and are not named.
+    """
 
     names: tuple[str, ...]
     customer_ids: frozenset[int]
@@ -97,6 +101,7 @@ class LargeExposure:
     is_above_limit: bool
     starts_dependence_test: bool
     room_fen: int
+    hidden_count: int = 0
 
     @property
     def exposure_wan(self) -> str:
@@ -104,14 +109,20 @@ class LargeExposure:
         return f"{(self.exposure_fen / 1_000_000).quantize(Decimal('0.01'), ROUND_HALF_UP):,f}"
 
 
-def large_exposures(*, as_of: dt.date, customers: Iterable[Customer]) -> list[LargeExposure]:
-    """Every customer and every connected set with credit, largest first (X16-X19). Empty without a Tier 1 figure."""
+def large_exposures(
+    *, as_of: dt.date, customers: Iterable[Customer], is_scoped: bool = False
+) -> list[LargeExposure]:  # fmt: skip
+    """Every customer and every connected set with credit, largest first (X16-X19). Empty without a Tier 1 figure.
+
+    A set is always held whole against its limit; with ``is_scoped`` only the customers given are named in it.
+    """
     tier1 = find_capital_figure(kind=CapitalFigure.Kind.TIER1, on_or_before=as_of)
     if tier1 is None:
         return []
     book = load_book()
     threshold = book.at("le.threshold_pct", as_of)
     single, connected = book.at("le.single_nonbank_pct", as_of), book.at("le.connected_nonbank_pct", as_of)
+    single, connected = (effective_limit(limit.parameter.key, as_of) for limit in (single, connected))
     dependence = book.at("le.dependence_test_pct", as_of)
     people = {c.pk: c for c in customers}
     with_credit = set(deals_on(as_of).filter(customer__in=people).values_list("customer_id", flat=True))
@@ -119,11 +130,11 @@ def large_exposures(*, as_of: dt.date, customers: Iterable[Customer]) -> list[La
     for pk in with_credit:
         if not any(pk in found for found in sets):
             sets.add(connected_set(people[pk], as_of=as_of))
+    sets |= {found for found in _groups_of(with_credit, as_of) if len(found) > 1}
     everyone = with_credit | set().union(*sets) if sets else with_credit
     totals = totals_of_customers(everyone, as_of=as_of)
     names = dict(Customer.objects.filter(pk__in=everyone).values_list("pk", "party__name"))
     rows = []
-    sets |= {found for found in _groups_of(with_credit, as_of) if len(found) > 1}
     for ids in [frozenset({pk}) for pk in with_credit] + [found for found in sets if len(found) > 1]:
         exposure = sum((totals[pk].large_exposure_fen for pk in ids), Decimal(0))
         share = exposure * 100 / tier1.amount_fen
@@ -131,7 +142,9 @@ def large_exposures(*, as_of: dt.date, customers: Iterable[Customer]) -> list[La
         room = int(tier1.amount_fen * limit.decimal / 100 - exposure)
         rows.append(
             LargeExposure(
-                names=tuple(sorted(names[pk] for pk in ids)), customer_ids=ids, exposure_fen=exposure, share=share,
+                names=tuple(sorted(names[pk] for pk in ids if not is_scoped or pk in people)),
+                hidden_count=len(ids - people.keys()) if is_scoped else 0, customer_ids=ids,
+                exposure_fen=exposure, share=share,
                 is_large=threshold.allows(share), limit_percent=limit.decimal, is_above_limit=not limit.allows(share),
                 starts_dependence_test=len(ids) == 1 and dependence.allows(share), room_fen=max(0, room),
             )
@@ -141,8 +154,12 @@ def large_exposures(*, as_of: dt.date, customers: Iterable[Customer]) -> list[La
 
 def _groups_of(customers: set[int], as_of: dt.date) -> set[frozenset[int]]:
     """The members with credit of every confirmed group: held against the limit beside the wider connected set."""
+    memberships = memberships_on(as_of)
+    groups = memberships.filter(customer__in=customers).values("group")
     members: defaultdict[int, set[int]] = defaultdict(set)
-    for group, customer in memberships_on(as_of).filter(customer__in=customers).values_list("group", "customer"):
+    with_credit = deals_on(as_of).values("customer")
+    whole = memberships.filter(group__in=groups, customer__in=with_credit)
+    for group, customer in whole.values_list("group", "customer"):
         members[group].add(customer)
     return {frozenset(ids) for ids in members.values()}
 

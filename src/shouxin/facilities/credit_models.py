@@ -10,6 +10,7 @@ from django.db.models import F, Q
 from shouxin.approvals.models import Case
 from shouxin.bank.models import OrgUnit, Staff
 from shouxin.domain.credit_rules import GRADE_NAMES
+from shouxin.facilities.json_checks import NothingNegative
 from shouxin.groups.models import CustomerGroup
 from shouxin.parties.models import Customer, Party
 
@@ -28,7 +29,10 @@ def _one_subject(name: str) -> models.CheckConstraint:
 
 
 class FinancialStatement(models.Model):
-    """One period's figures of a customer, own or consolidated; entered only when it balances."""
+    """One period's figures of a customer, own or consolidated; entered only when it balances.
+
+    A wrong one is voided with a reason: it is kept, counts no longer from that day, and another may take its place.
+    """
 
     class Scope(models.TextChoices):
         OWN = "own", "本部"
@@ -41,14 +45,23 @@ class FinancialStatement(models.Model):
     source = models.CharField("来源", max_length=120)
     entered_by = models.ForeignKey(Staff, models.PROTECT, null=True, related_name="+")
     entered_at = models.DateTimeField(auto_now_add=True)
+    voided_date = models.DateField("作废日", null=True)
+    voided_by = models.ForeignKey(Staff, models.PROTECT, null=True, related_name="+")
+    void_reason = models.CharField("作废原因", max_length=200, blank=True)
 
     class Meta:
         ordering: ClassVar = ["customer", "-period_end_date"]
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["customer", "scope", "period_end_date"], name="one_statement_per_period_and_scope"
-            )
-        ]
+                fields=["customer", "scope", "period_end_date"], condition=Q(voided_date__isnull=True),
+                name="one_statement_per_period_and_scope",
+            ),
+            models.CheckConstraint(
+                condition=Q(voided_date__isnull=True, void_reason="")
+                | (Q(voided_date__isnull=False, voided_by__isnull=False) & ~Q(void_reason="")),
+                name="voided_statement_has_a_reason",
+            ),
+        ]  # fmt: skip
 
     def __str__(self) -> str:
         return f"{self.customer} {self.period_end_date}"
@@ -140,6 +153,7 @@ class CustomerLine(models.Model):
         ordering: ClassVar = ["-valid_from", "-id"]
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(amount_fen__gte=0), name="customer_line_not_negative"),
+            models.CheckConstraint(condition=NothingNegative("product_limits"), name="customer_products_not_negative"),
             models.CheckConstraint(condition=Q(valid_to__gt=F("valid_from")), name="customer_line_period_forward"),
             models.UniqueConstraint(
                 fields=["customer"], condition=Q(status="active"), name="one_active_line_per_customer"
@@ -282,6 +296,7 @@ class CoverChange(models.Model):
     after_fen = models.BigIntegerField("变更后（分）")
     counted_change_fen = models.BigIntegerField("敞口变化（分）")
     changed_date = models.DateField("变更日")
+    has_happened = models.BooleanField("已发生", default=False)
     reason = models.CharField("原因", max_length=200)
     recorded_by = models.ForeignKey(Staff, models.PROTECT, null=True, related_name="+")
     recorded_at = models.DateTimeField(auto_now_add=True)

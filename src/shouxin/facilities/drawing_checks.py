@@ -175,6 +175,30 @@ def check_term(asked: Asked) -> list[Finding]:
     ]
 
 
+def line_end(customer: Customer) -> dt.date | None:
+    """Where the customer's line ends, its own or its group's, whichever is earlier; the day itself is excluded."""
+    node = Node.objects.filter(customer=customer, kind=Node.Kind.CUSTOMER).select_related("parent").first()
+    ends = [each.valid_to for each in (node, node.parent if node else None) if each is not None and each.valid_to]
+    return min(ends) if ends else None
+
+
+def check_maturity_within_line(asked: Asked) -> list[Finding]:
+    """Credit that runs on after its line has ended is an exception with a reason (UC-07)."""
+    end, maturity = line_end(asked.customer), asked.request.maturity_date
+    if end is None or maturity is None or maturity <= end:
+        return []
+    reason = asked.request.exception_reason.strip()
+    said = f"到期日 {maturity} 晚于额度到期日 {end}"
+    return [
+        Finding(
+            "MATURITY_BEYOND_LINE", Severity.WARN if reason else Severity.REFUSE,
+            f"{said}，例外理由：{reason}" if reason else f"{said}，请改到期日，或写明例外理由。", "UC-07",
+            message_en=f"Matures on {maturity}, after the line ends on {end}.",
+            remedy="" if reason else "改到期日，或在“例外理由”中说明。",
+        )
+    ]  # fmt: skip
+
+
 def check_restricted_rating(asked: Asked) -> list[Finding]:
     """A restricted rating: the use is decided one level up (CB+6)."""
     rating = find_rating(customer=asked.customer, as_of=asked.day)
@@ -246,6 +270,7 @@ def check_public_line(asked: Asked) -> list[Finding]:
 
 CHECKS: Sequence[Callable[[Asked], list[Finding]]] = (
     check_rate_age, check_preconditions, check_legal_person, check_rollout, check_grade, check_term,
+    check_maturity_within_line,
     check_restricted_rating, check_single_loans, check_large_exposure, check_related_party, check_public_line,
 )  # fmt: skip
 
@@ -338,6 +363,7 @@ def _large_exposure_rooms(asked: Asked) -> list[Room]:
     together = connections.connected_set(asked.customer, as_of=asked.day)
     totals = totals_of_customers(together, as_of=asked.day)
     single, connected = book.at("le.single_nonbank_pct", asked.day), book.at("le.connected_nonbank_pct", asked.day)
+    single, connected = (effective_limit(limit.parameter.key, asked.day) for limit in (single, connected))
     rows = [
         room_under(
             name="大额风险暴露（单一客户）",

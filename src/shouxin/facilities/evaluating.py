@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
 
 from shouxin.audit import services as audit
 from shouxin.bank.models import RoleAssignment, Staff
@@ -24,6 +25,7 @@ from shouxin.domain.measurement import (
     Measured,
     control_amount_fen,
     imbalance_fen,
+    impossible,
     ratios,
     shown,
 )
@@ -73,7 +75,7 @@ def judge_statement(statement: StatementInput) -> list[str]:
             f"{format_wan(items['total_liabilities'] + items['equity'])} 万元，相差 {format_wan(gap)} 万元，"
             f"请核对后重传"
         ]
-    return []
+    return [f"{where}{reason}，请核对后重传" for reason in impossible(statement.items)]
 
 
 def read_statements(data: bytes, *, name: str) -> list[StatementInput]:
@@ -180,7 +182,7 @@ class StatementRow:
 def statement_table(customer_id: int, *, as_of: dt.date, periods: int = 4) -> tuple[list[dt.date], list[StatementRow]]:
     """Items and ratios of the last periods, oldest first, for the page and the print."""
     found = list(
-        FinancialStatement.objects.filter(
+        standing_statements(as_of).filter(
             customer_id=customer_id, scope=FinancialStatement.Scope.OWN, period_end_date__lte=as_of
         )[:periods]
     )[::-1]
@@ -201,9 +203,41 @@ def statement_table(customer_id: int, *, as_of: dt.date, periods: int = 4) -> tu
 
 
 def latest_statement(customer_id: int, *, as_of: dt.date) -> FinancialStatement | None:
-    return FinancialStatement.objects.filter(
-        customer_id=customer_id, scope=FinancialStatement.Scope.OWN, period_end_date__lte=as_of
-    ).first()
+    return (
+        standing_statements(as_of)
+        .filter(customer_id=customer_id, scope=FinancialStatement.Scope.OWN, period_end_date__lte=as_of)
+        .first()
+    )
+
+
+def standing_statements(as_of: dt.date) -> QuerySet[FinancialStatement]:
+    """Statements that are not voided on a day."""
+    return FinancialStatement.objects.filter(Q(voided_date__isnull=True) | Q(voided_date__gt=as_of))
+
+
+@transaction.atomic
+def void_statement(
+    *, actor: Staff, statement: FinancialStatement, reason: str, business_date: dt.date
+) -> FinancialStatement:  # fmt: skip
+    """Void a wrong statement: it is kept with the reason, counts no longer, and a right one may take its place.
+
+    Raises:
+        EvaluationError: no reason, voided already, or somebody without the role.
+    """
+    found = FinancialStatement.objects.select_for_update().select_related("customer").get(pk=statement.pk)
+    _require(actor, found.customer, business_date)
+    if found.voided_date is not None:
+        raise EvaluationError([f"{found.period_end_date} 的报表已于 {found.voided_date} 作废"])
+    if not reason.strip():
+        raise EvaluationError(["请填写作废原因"])
+    found.voided_date, found.voided_by, found.void_reason = business_date, actor, reason.strip()
+    found.save(update_fields=["voided_date", "voided_by", "void_reason"])
+    audit.record(
+        actor=actor, action="facilities.statement.voided", subject=("customer", found.customer_id),
+        summary=f"作废 {found.period_end_date} {found.get_scope_display()}报表：{reason.strip()}",
+        business_date=business_date, details={"statement": found.pk, "items": found.items},
+    )  # fmt: skip
+    return found
 
 
 # --- rating ----------------------------------------------------------------------------------------------------------

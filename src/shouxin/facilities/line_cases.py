@@ -125,6 +125,7 @@ def submit(*, actor: Staff, case: Case, exception_reason: str, business_date: dt
         actor=actor, case=case, findings=judged.findings, facts=judged.facts,
         answer=level_of(judged, as_of=business_date),
         exceptions=judged.exceptions, exception_reason=exception_reason, business_date=business_date,
+        to_explain=[finding.message for finding in judged.findings if finding.code == "ABOVE_NEED"],
     )  # fmt: skip
 
 

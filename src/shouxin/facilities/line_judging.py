@@ -45,11 +45,37 @@ def judge_term(valid_from: dt.date, valid_to: dt.date, *, as_of: dt.date) -> tup
     """A line ends after it begins and lasts no longer than the term; longer is an exception (UC-07)."""
     if valid_to <= valid_from:
         return [Finding("PERIOD_REVERSED", Severity.REFUSE, "额度的结束日须晚于起始日。", "UC-07")], []
+    if valid_to <= as_of:
+        return [
+            Finding(
+                "PERIOD_PAST", Severity.REFUSE,
+                f"额度期限 {valid_from} 至 {valid_to}（不含）到 {as_of} 已经届满，不能核定，请改期限。", "UC-07",
+                message_en="The period of the line has ended already.",
+            )
+        ], []  # fmt: skip
+    far = _judge_start(valid_from, as_of=as_of)
     months = load_book().at("line.term_months", as_of)
     if valid_to <= add_months(valid_from, int(months.decimal)):
-        return [], []
+        return far, []
     text = f"额度期限 {valid_from} 至 {valid_to} 超过 {months.decimal:f} 个月"
-    return [Finding("TERM_TOO_LONG", Severity.WARN, f"{text}，作为例外审批。", months.article, months.citation)], [text]
+    long = Finding("TERM_TOO_LONG", Severity.WARN, f"{text}，作为例外审批。", months.article, months.citation)
+    return [*far, long], [text]
+
+
+def _judge_start(valid_from: dt.date, *, as_of: dt.date) -> list[Finding]:
+    """A start far behind or ahead of the day is said, with the day: most often it is a slip of the pen."""
+    drift = load_book().at("line.start_drift_months", as_of)
+    months = int(drift.decimal)
+    if add_months(as_of, -months) <= valid_from <= add_months(as_of, months):
+        return []
+    side = "早于" if valid_from < as_of else "晚于"
+    return [
+        Finding(
+            "START_FAR_AWAY", Severity.WARN,
+            f"额度起始日 {valid_from} {side} {as_of} {months} 个月以上，请核对。", drift.article, drift.citation,
+            message_en=f"The line starts on {valid_from}, more than {months} months away from {as_of}.",
+        )
+    ]  # fmt: skip
 
 
 def judge_evaluation(
@@ -71,13 +97,14 @@ def judge_evaluation(
     if amount_fen > control:
         over = amount_fen - control
         percent = f"{Decimal(over) * 100 / control:.1f}%" if control else "—"
-        text = f"超过测算的授信控制量 {rules.wan(over)}（{percent}）"
+        excess = f"超出 {rules.wan(over)}（{percent}）"
+        text = f"申报 {rules.wan(amount_fen)} 超过测算的授信控制量 {rules.wan(control)}，{excess}"
         exceptions.append(text)
         findings.append(
             Finding(
                 "ABOVE_CONTROL_AMOUNT",
                 Severity.WARN,
-                f"申报 {rules.wan(amount_fen)}，{text}；可作为例外审批，须写明理由。",
+                f"{text}；可作为例外审批，须写明理由。",
                 "CB-13",
                 "《额度授信管理办法（试行）》第六条",
                 message_en=f"Exceeds the measured control amount by {rules.wan(over)} ({percent}).",
@@ -90,7 +117,8 @@ def judge_evaluation(
         findings.append(
             Finding(
                 "ABOVE_NEED", Severity.WARN,
-                f"申报 {rules.wan(amount_fen)} 大于客观需求 {rules.wan(evaluation.need_fen)}，请说明。", "CB-14",
+                f"申报 {rules.wan(amount_fen)} 大于客观需求 {rules.wan(evaluation.need_fen)}，"
+                "请在例外理由中说明。", "CB-14",
                 "《额度授信管理办法（试行）》第六条（一）",
             )
         )  # fmt: skip

@@ -32,7 +32,7 @@ from shouxin.facilities.line_judging import (
     tenor_of,
 )
 from shouxin.facilities.models import CustomerLine
-from shouxin.facilities.selectors import group_total_fen
+from shouxin.facilities.selectors import group_total_fen, totals_of_customers
 from shouxin.groups.models import CustomerGroup
 from shouxin.groups.selectors import find_group_of, list_members, open_candidates_with
 from shouxin.limits import services as limits
@@ -73,6 +73,7 @@ def _judge_group(case: Case, as_of: dt.date) -> Judgement:
     )
     evaluated, above = judge_evaluation(evaluation, amount_fen=amount, as_of=as_of, who=f"集团 {group.name}")
     findings += [*term, *rated, *evaluated, *_balance_and_syndicate(members, amount, as_of)]
+    findings += judge_sub_limits_below_use(proposal.sub_limits_fen, as_of=as_of)
     findings += connections.judge_related_line(member_ids=members, amount_fen=amount, as_of=as_of)
     needs_meeting = rules.judge_meeting(amount_fen=amount, minutes_number="", as_of=as_of)
     return Judgement(
@@ -125,6 +126,23 @@ def _balance_and_syndicate(members: list[int], amount_fen: int, as_of: dt.date) 
                 Finding("SYNDICATE", Severity.INFO, "超出部分建议采用银团贷款。", suggest.article, suggest.citation)
             )
     return findings
+
+
+def judge_sub_limits_below_use(limits_fen: Mapping[int, int], *, as_of: dt.date) -> list[Finding]:
+    """A limit below what its customer uses today opens an excess the moment it is in force (UC-07)."""
+    totals = totals_of_customers(list(limits_fen), as_of=as_of)
+    names = dict(Customer.objects.filter(pk__in=limits_fen).values_list("pk", "party__name"))
+    return [
+        Finding(
+            "SUB_LIMIT_BELOW_USE", Severity.WARN,
+            f"{names[pk]} 的额度 {rules.wan(amount)} 低于现有用信 {rules.wan(totals[pk].control_use_fen)}，"
+            f"生效后超出 {rules.wan(totals[pk].control_use_fen - amount)}，须压降，期间不能支用。", "UC-07",
+            message_en=f"Below present use by {rules.wan(totals[pk].control_use_fen - amount)}.",
+            inputs={"额度": rules.wan(amount), "现有用信": rules.wan(totals[pk].control_use_fen)},
+        )
+        for pk, amount in sorted(limits_fen.items())
+        if pk in names and 0 <= amount < totals[pk].control_use_fen
+    ]  # fmt: skip
 
 
 def _apply_group(case: Case, _actor: Staff, business_date: dt.date) -> dict[str, Any]:
@@ -197,6 +215,7 @@ def _judge_customer(case: Case, as_of: dt.date) -> Judgement:
         rating.grade if rating else None, who=customer.party.name, article="CB+12", as_of=as_of
     )
     evaluated, above = judge_evaluation(evaluation, amount_fen=amount, as_of=as_of, who=customer.party.name)
+    findings += judge_sub_limits_below_use({customer.pk: amount}, as_of=as_of)
     turning, turns = _judge_revolving(customer, case.payload.get("is_revolving", True), as_of)
     return Judgement(
         findings=[*findings, *term, *rated, *evaluated, *turning],
@@ -342,7 +361,9 @@ def _judge_exit(case: Case, as_of: dt.date) -> Judgement:
     use = group_total_fen([customer.pk], as_of=as_of)
     return Judgement(
         findings=findings, facts={},
-        authority=CaseFacts(aggregate_fen=use, unit_path=case.unit.path, customer_class="exit"),
+        authority=CaseFacts(
+            aggregate_fen=aggregate_after(customer, use, as_of=as_of), unit_path=case.unit.path, customer_class="exit"
+        ),
     )  # fmt: skip
 
 

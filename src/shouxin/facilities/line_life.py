@@ -10,6 +10,7 @@ from shouxin.audit import services as audit
 from shouxin.bank.models import RoleAssignment, Staff
 from shouxin.bank.scope import DataScope, roles_of
 from shouxin.domain.dates import add_months
+from shouxin.facilities import public_lines
 from shouxin.facilities.models import CustomerLine, GroupLine, LineFreeze, PublicLine
 from shouxin.groups.models import CustomerGroup
 from shouxin.limits import services as limits
@@ -211,28 +212,32 @@ def list_lines(*, scope: DataScope, as_of: dt.date) -> list[LineRow]:
         )
         for line in single
     )  # fmt: skip
-    public = PublicLine.objects.filter(customer__in=customers, status__in=["active", "curing"]).select_related(
-        "customer__party", "customer__unit"
+    public = list(
+        PublicLine.objects.filter(customer__in=customers, status__in=["active", "curing"]).select_related(
+            "customer__party", "customer__unit"
+        )
     )
+    used = public_lines.used_by_customer([certificate.customer_id for certificate in public])
     for certificate in public:
         flag = f"限期整改至 {certificate.cure_by_date}" if certificate.cure_by_date else ""
         rows.append(
             _row("public", "公开额度授信", certificate.customer.party.name, certificate.customer_id,
                  certificate.customer.number, certificate.amount_fen, None, certificate.valid_from,
-                 certificate.valid_to, as_of, lead=certificate.customer.unit.name, flag=flag)
+                 certificate.valid_to, as_of, lead=certificate.customer.unit.name, flag=flag,
+                 used_fen=used[certificate.customer_id])
         )  # fmt: skip
     return sorted(rows, key=lambda row: (row.valid_to, row.name))
 
 
 def _row(
     kind: str, kind_name: str, name: str, subject_id: int, number: str, amount_fen: int, node: Node | None,
-    valid_from: dt.date, valid_to: dt.date, as_of: dt.date, *, lead: str, flag: str = "",
+    valid_from: dt.date, valid_to: dt.date, as_of: dt.date, *, lead: str, flag: str = "", used_fen: int = 0,
 ) -> LineRow:  # fmt: skip
     status = node.get_status_display() if node else "有效"
     excess = "超限" if node is not None and node.excess_cause else ""
     return LineRow(
         kind=kind, kind_name=kind_name, name=name, subject_id=subject_id, number=number, amount_fen=amount_fen,
-        used_fen=node.used_fen if node else 0, valid_from=valid_from, valid_to=valid_to, status=excess or status,
+        used_fen=node.used_fen if node else used_fen, valid_from=valid_from, valid_to=valid_to, status=excess or status,
         flag=flag, is_renewable=renewal_begins(valid_to, as_of=as_of) <= as_of, is_expired=valid_to <= as_of,
         lead_name=lead,
     )  # fmt: skip

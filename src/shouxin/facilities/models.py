@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from shouxin.bank.models import OrgUnit, Staff
+from shouxin.facilities.json_checks import NothingNegative
 from shouxin.groups.models import CustomerGroup
 from shouxin.limits.models import Hold, Node
 from shouxin.parties.models import Customer
@@ -137,6 +138,8 @@ class GroupLine(models.Model):
             models.CheckConstraint(condition=Q(amount_fen__gt=0), name="group_line_positive"),
             models.CheckConstraint(condition=Q(valid_to__gt=F("valid_from")), name="group_line_period_forward"),
             models.CheckConstraint(condition=~Q(proposed_by=F("approved_by")), name="group_line_four_eyes"),
+            models.CheckConstraint(condition=NothingNegative("sub_limits"), name="sub_limits_not_negative"),
+            models.CheckConstraint(condition=NothingNegative("product_limits"), name="group_products_not_negative"),
         ]
 
     def __str__(self) -> str:

@@ -6,10 +6,12 @@ stays and is flagged.
 """
 
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
 
 from django.db import transaction
+from django.db.models import F
 
 from shouxin.approvals.models import Case
 from shouxin.audit import services as audit
@@ -18,7 +20,7 @@ from shouxin.domain.dates import add_months
 from shouxin.domain.findings import Finding, Severity
 from shouxin.domain.money import FEN_PER_WAN, format_wan
 from shouxin.domain.parameters import InForce
-from shouxin.facilities.evaluating import find_rating, is_at_or_above, latest_statement
+from shouxin.facilities.evaluating import find_rating, is_at_or_above, latest_statement, standing_statements
 from shouxin.facilities.models import CustomerLine, Drawing, FinancialStatement, Overdue, PublicLine
 from shouxin.limits.models import Hold
 from shouxin.parties.models import Customer
@@ -148,13 +150,19 @@ def excluded_products(as_of: dt.date) -> tuple[str, ...]:
 
 def used_under(line: PublicLine) -> int:
     """What is drawn or reserved under the certificate, 分."""
+    return used_by_customer([line.customer_id])[line.customer_id]
+
+
+def used_by_customer(customer_ids: Collection[int]) -> dict[int, int]:
+    """What is drawn or reserved under the certificates of some customers, 分; one query."""
+    used = dict.fromkeys(customer_ids, 0)
     holds = Hold.objects.filter(
-        drawing__in=Drawing.objects.filter(
-            facility__customer_id=line.customer_id, case__kind=Case.Kind.USE_PUBLIC,
-            state__in=[Drawing.State.RESERVED, Drawing.State.POSTED],
-        )
-    )  # fmt: skip
-    return sum(h.amount_fen if h.state == Hold.State.PENDING else h.balance_fen for h in holds)
+        drawing__facility__customer__in=customer_ids, drawing__case__kind=Case.Kind.USE_PUBLIC,
+        drawing__state__in=[Drawing.State.RESERVED, Drawing.State.POSTED],
+    ).annotate(line_customer=F("drawing__facility__customer"))  # fmt: skip
+    for hold in holds:
+        used[hold.line_customer] += hold.amount_fen if hold.state == Hold.State.PENDING else hold.balance_fen
+    return used
 
 
 def judge_use(*, customer: Customer, product: str, counted_fen: int, as_of: dt.date) -> list[Finding]:
@@ -300,7 +308,7 @@ def judge_event(*, customer: Customer, event: str, amount_fen: int, as_of: dt.da
         text = f"{EVENTS[event]} {format_wan(amount_fen)} 万元，占净资产 {share:.2f}%，达到 {line.decimal:f}%"
         return [_event_finding(text, line.citation)]
     if event == "investment":
-        profits = FinancialStatement.objects.filter(
+        profits = standing_statements(as_of).filter(
             customer=customer, scope=FinancialStatement.Scope.OWN, period_end_date__lte=as_of,
             period_end_date__month=12,
         )[:3]  # fmt: skip

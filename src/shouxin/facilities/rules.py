@@ -216,7 +216,18 @@ def judge_allocation(*, line_fen: int, sub_limits_fen: Mapping[int, int], member
         )
         for customer in sorted(set(sub_limits_fen) - set(member_ids))
     ]
-    allocated = sum(sub_limits_fen.values())
+    findings += [
+        Finding(
+            "SUB_LIMIT_NEGATIVE",
+            Severity.REFUSE,
+            f"成员 {names.get(customer, customer)} 的额度 {wan(amount)} 为负数；不核定额度的成员填 0。",
+            "BR-12",
+            message_en="A sub-limit cannot be negative; 0 means no limit for this member.",
+        )
+        for customer, amount in sorted(sub_limits_fen.items())
+        if amount < 0
+    ]
+    allocated = sum(amount for amount in sub_limits_fen.values() if amount > 0)
     if allocated > line_fen:
         findings.append(
             Finding(
@@ -248,6 +259,17 @@ def judge_product_limits(
                         Severity.REFUSE,
                         f"{product.name} 不在本机构的授信产品范围内，不能核定产品额度。",
                         "CB-11",
+                    )
+                )
+            if amount <= 0:
+                findings.append(
+                    Finding(
+                        "PRODUCT_LIMIT_NOT_POSITIVE",
+                        Severity.REFUSE,
+                        f"{names.get(customer, customer)} 的{product.name}额度 {wan(amount)} 须大于 0；"
+                        f"不设产品额度请留空。",
+                        "BR-12",
+                        message_en="A product limit is positive; leave it empty for none.",
                     )
                 )
             ceiling = sub_limits_fen.get(customer, 0)

@@ -55,6 +55,7 @@ class DrawingRequest:
     purpose: str = ""
     is_under_public_line: bool = False
     commitment: Deal | None = None
+    exception_reason: str = ""
 
 
 @transaction.atomic

@@ -125,12 +125,17 @@ class CoverOutcome:
 
 @transaction.atomic
 def change_cover(
-    *, actor: Staff, deal: Deal, kind: str, after_fen: int, reason: str, business_date: dt.date
-) -> CoverOutcome:
+    *, actor: Staff, deal: Deal, kind: str, after_fen: int, reason: str, business_date: dt.date,
+    has_happened: bool = False,
+) -> CoverOutcome:  # fmt: skip
     """Set margin, own certificate or treasury bond of a deal to a new amount; the exposure follows at once.
 
+    A release that somebody asks for stays within the free room of customer and group. Cover that is gone already
+    (``has_happened``: drawn down, expired, fallen in value) is a fact and is never refused for a limit (I13); such a
+    fact above a limit is entered by operations.
+
     Raises:
-        ServicingError: negative, above the deal, without reason, unchanged.
+        ServicingError: negative, above the deal, without reason, unchanged, or a release beyond the free room.
     """
     deal = _locked(deal)
     _require(actor, deal.customer, _MAY_SERVICE, business_date, "担保变更由授信操作岗或支行行长登记")
@@ -145,10 +150,23 @@ def change_cover(
     use_before = _use_in_currency(deal)
     setattr(deal, field, after_fen)
     difference = _yuan(_use_in_currency(deal) - use_before, deal.currency, business_date)
+    may_exceed = has_happened and _Role.OPERATIONS in roles_of(actor, as_of=business_date)
+    short = _short_of_room(deal, difference)
+    if short and not has_happened:
+        raise ServicingError(
+            f"释放后敞口增加 {format_wan(difference)} 万元，{'；'.join(short)}，不能释放。"
+            f"请先还款、补足其他担保或申报额度；"
+            f"担保已经划扣、到期或灭失的，由授信操作岗按“已发生”登记。"
+        )
+    if short and not may_exceed:
+        raise ServicingError(f"{'；'.join(short)}；已发生的担保减少使额度超限的，由授信操作岗登记。")
     excess = _follow(deal, difference, reason, actor, business_date)
+    if excess and not may_exceed:  # the room was taken between reading it and booking under the ledger's locks
+        raise ServicingError("额度余额刚被他人占用，担保没有变更，请刷新后重试。")
     deal.save(update_fields=[field, "hold"])
     change = CoverChange.objects.create(
         deal=deal, kind=kind, before_fen=before_fen, after_fen=after_fen, counted_change_fen=difference,
+        has_happened=has_happened,
         changed_date=business_date, reason=reason, recorded_by=actor,
     )  # fmt: skip
     _trace(
@@ -156,10 +174,24 @@ def change_cover(
         actor,
         "cover_changed",
         f"{deal.number} {change.get_kind_display()} {format_wan(before_fen)} → {format_wan(after_fen)} 万元，"
-        f"敞口变化 {format_wan(difference)} 万元" + (f"，超限 {format_wan(excess)} 万元" if excess else ""),
+        f"敞口变化 {format_wan(difference)} 万元"
+        + ("，已发生" if has_happened else "")
+        + (f"，超限 {format_wan(excess)} 万元" if excess else ""),
         business_date,
     )
     return CoverOutcome(change, excess)
+
+
+def _short_of_room(deal: Deal, more_fen: int) -> list[str]:
+    """The limits on a deal's path with less free room than an exposure would rise by, in words."""
+    found: list[str] = []
+    node = deal.facility.node if deal.facility is not None and more_fen > 0 else None
+    while node is not None:
+        if node.cap_fen is not None and node.cap_fen - node.used_fen < more_fen:
+            free = max(0, node.cap_fen - node.used_fen)
+            found.append(f"{node.get_kind_display()}额度 {node.name} 只余 {format_wan(free)} 万元")
+        node = node.parent
+    return found
 
 
 def _follow(deal: Deal, difference: int, reason: str, actor: Staff, business_date: dt.date) -> int:
@@ -194,6 +226,8 @@ def record_overdue(
     _require(actor, deal.customer, _MAY_SERVICE, business_date, "逾期由授信操作岗或支行行长登记")
     if since_date > business_date:
         raise ServicingError(f"应还日 {since_date} 晚于营业日 {business_date}。")
+    if since_date < deal.start_date:
+        raise ServicingError(f"应还日 {since_date} 早于 {deal.number} 的发放日 {deal.start_date}，请核对。")
     if principal_fen < 0 or interest_fen < 0 or principal_fen + interest_fen <= 0:
         raise ServicingError("请填写逾期本金或欠息金额。")
     if principal_fen > deal.amount_fen:

@@ -20,6 +20,7 @@ from shouxin.domain.early_warning import Period, comparable, drop_pct, falls, le
 from shouxin.domain.money import format_wan
 from shouxin.domain.parameters import InForce, NotInForceError
 from shouxin.facilities import public_lines
+from shouxin.facilities.evaluating import standing_statements
 from shouxin.facilities.models import CreditRating, Evaluation, FinancialStatement
 from shouxin.groups.models import Agreement, Guarantee, Holding, Post
 from shouxin.monitoring.alerts import AlertError, raise_alert
@@ -106,7 +107,7 @@ def _shown_by(customers: Sequence[Customer], as_of: dt.date) -> Iterator[tuple[C
 def _read(customers: Sequence[Customer], as_of: dt.date) -> list[_Data]:
     found = {customer.pk: _Data(customer) for customer in customers}
     own = FinancialStatement.Scope.OWN
-    for row in FinancialStatement.objects.filter(customer__in=found, scope=own, period_end_date__lte=as_of):
+    for row in standing_statements(as_of).filter(customer__in=found, scope=own, period_end_date__lte=as_of):
         found[row.customer_id].periods.append(Period(row.period_end_date, row.items))
     for rating in CreditRating.objects.filter(customer__in=found, rated_date__lte=as_of).order_by("-rated_date", "-pk"):
         found[rating.customer_id or 0].ratings.append(rating)

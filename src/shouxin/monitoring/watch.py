@@ -209,12 +209,14 @@ def release_drawing(*, actor: Staff, drawing: Drawing, business_date: dt.date, m
 
 @transaction.atomic
 def change_cover(
-    *, actor: Staff, deal: Deal, kind: str, after_fen: int, reason: str, business_date: dt.date
-) -> servicing.CoverOutcome:
+    *, actor: Staff, deal: Deal, kind: str, after_fen: int, reason: str, business_date: dt.date,
+    has_happened: bool = False,
+) -> servicing.CoverOutcome:  # fmt: skip
     """Change cash cover; an excess raises W03 to every branch with a member."""
     outcome = servicing.change_cover(
-        actor=actor, deal=deal, kind=kind, after_fen=after_fen, reason=reason, business_date=business_date
-    )
+        actor=actor, deal=deal, kind=kind, after_fen=after_fen, reason=reason, business_date=business_date,
+        has_happened=has_happened,
+    )  # fmt: skip
     _after(deal.customer, business_date)
     return outcome
 

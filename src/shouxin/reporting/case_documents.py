@@ -90,7 +90,7 @@ def approval_form(case: Case, *, as_of: dt.date) -> dict[str, Any]:
         "level_reasons": "；".join(case.level_reasons) or "—",
         "exceptions": "；".join(case.exceptions) or "无",
         "exception_reason": case.exception_reason or "—",
-        "minutes": case.minutes.number if case.minutes else "—",
+        "minutes": _minutes(case),
         "rows": plan_rows(case),
         "findings": [
             {"message": f.message, "basis": f"{f.citation}（{f.article}）" if f.citation else f.article}
@@ -99,7 +99,7 @@ def approval_form(case: Case, *, as_of: dt.date) -> dict[str, Any]:
         "opinions": [
             {
                 "round": act.round,
-                "role": act.get_role_display(),
+                "role": _role(act, case),
                 "name": act.actor.name + (f"（代 {act.on_behalf_of.name}）" if act.on_behalf_of else ""),
                 "unit": act.actor.unit.name,
                 "result": "" if act.agrees is None else "同意" if act.agrees else "不同意",
@@ -111,6 +111,24 @@ def approval_form(case: Case, *, as_of: dt.date) -> dict[str, Any]:
         "legal_basis": "、".join(rules.legal_basis(as_of=max(case.created_date, dt.date(1999, 10, 20)))),
         "printed": str(as_of),
     }
+
+
+def _minutes(case: Case) -> str:
+    """Which meeting, when, and what it resolved."""
+    if case.minutes is None:
+        return "—"
+    minutes = case.minutes
+    return f"{minutes.get_meeting_display()} {minutes.number}，{minutes.held_date}，决议：{minutes.resolution}"
+
+
+def _role(act: Act, case: Case) -> str:
+    """The step, who went to the site, and whether a later round has replaced the opinion."""
+    marks = []
+    if act.is_on_site:
+        marks.append("现场")
+    if act.round < case.round:
+        marks.append(f"第 {act.round} 轮，已被后一轮取代")
+    return act.get_role_display() + (f"（{'；'.join(marks)}）" if marks else "")
 
 
 def approval_docx(case: Case, *, as_of: dt.date) -> bytes:

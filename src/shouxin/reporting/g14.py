@@ -85,10 +85,9 @@ def _sum(amounts: Iterable[Decimal]) -> Decimal:
 def export(*, actor: Staff, as_of: dt.date, business_date: dt.date) -> bytes:
     """The report as a workbook; the export is kept in the trail."""
     report = part_four(as_of=as_of)
-    none = Decimal("0.00")
     rows = [
-        (place, "、".join(row.names), len(row.names), _wan(row.total), _wan(row.total), round(row.share, 2),
-         _wan(row.general), none, none, none, _wan(row.potential), none, _wan(row.mitigated))
+        (place, "、".join(row.names), len(row.names), _wan(row.total), _wan(row.total), _cents(row.share),
+         _wan(row.general), _NONE, _NONE, _NONE, _wan(row.potential), _NONE, _wan(row.mitigated))
         for place, row in enumerate(report.rows, start=1)
     ]  # fmt: skip
     audit.record(
@@ -98,5 +97,12 @@ def export(*, actor: Staff, as_of: dt.date, business_date: dt.date) -> bytes:
     return table_xlsx(f"G14-IV {report.quarter_end}", HEAD, rows)
 
 
-def _wan(fen: Decimal) -> str:
-    return f"{(fen / 1_000_000).quantize(Decimal('0.01'), ROUND_HALF_UP):f}"
+_NONE = Decimal("0.00")
+
+
+def _cents(figure: Decimal) -> Decimal:
+    return figure.quantize(Decimal("0.01"), ROUND_HALF_UP)
+
+
+def _wan(fen: Decimal) -> Decimal:
+    return _cents(fen / 1_000_000)

@@ -29,6 +29,7 @@ from shouxin.parties.models import Customer, Party
 from shouxin.parties.selectors import visible_customers, with_list_columns
 from shouxin.policy import load_book
 from shouxin.policy.products import find_product
+from shouxin.rulebook.selectors import effective_limit
 
 NODES_MAX = 2000
 """More than this is no picture for people; the chart says that it was cut."""
@@ -45,6 +46,7 @@ class Capital:
     latest: CapitalFigure | None
     limit_percent: Decimal
     warn_percent: Decimal
+    limit_citation: str = ""
 
     @property
     def ceiling_fen(self) -> int | None:
@@ -66,12 +68,13 @@ class Capital:
 
 
 def capital_on(as_of: dt.date) -> Capital:
-    book = load_book()
+    limit = effective_limit("group.limit.pct_net_capital", as_of)
     return Capital(
         year_end=find_year_end_capital(kind=CapitalFigure.Kind.NET, as_of=as_of),
         latest=find_capital_figure(kind=CapitalFigure.Kind.NET, on_or_before=as_of),
-        limit_percent=book.decimal("group.limit.pct_net_capital", as_of),
-        warn_percent=book.decimal("group.indicator.warn_pct", as_of),
+        limit_percent=limit.decimal,
+        warn_percent=load_book().decimal("group.indicator.warn_pct", as_of),
+        limit_citation=limit.citation,
     )
 
 

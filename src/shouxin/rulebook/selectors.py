@@ -56,12 +56,38 @@ def effective_limit(key: str, as_of: dt.date) -> InForce:
     in_force = load_book().at(key, as_of)
     if in_force.parameter.comparison not in {"<=", "<"}:
         return in_force
-    stricter = [row for row in _limit_values(key, as_of) if Decimal(row.value) < in_force.decimal]
+    return _strictest(in_force, _limit_values(key, as_of))
+
+
+def stricter_limits(as_of: dt.date) -> dict[str, InForce]:
+    """The parameters whose value of a day comes from the register, not from the policy itself; one query."""
+    book = load_book()
+    by_key: defaultdict[str, list[LimitValue]] = defaultdict(list)
+    for row in limit_values_on(as_of):
+        by_key[row.parameter].append(row)
+    found = {}
+    for key, rows in by_key.items():
+        if key not in book or not any(value.is_in_force(as_of) for value in book.parameter(key).values):
+            continue
+        own = book.at(key, as_of)
+        ruling = _strictest(own, rows) if own.parameter.comparison in {"<=", "<"} else own
+        if ruling is not own:
+            found[key] = ruling
+    return found
+
+
+def _strictest(in_force: InForce, rows: list[LimitValue]) -> InForce:
+    stricter = [row for row in rows if Decimal(row.value) < in_force.decimal]
     if not stricter:
         return in_force
     row = min(stricter, key=lambda row: (Decimal(row.value), row.version.document.rank))
     value = replace(in_force.value, text=row.value, citation=_citation(row), article="HA-01")
     return InForce(in_force.parameter, value)
+
+
+def limit_values_on(as_of: dt.date) -> QuerySet[LimitValue]:
+    """Every value that a document in force gives to a limit (HA-01)."""
+    return LimitValue.objects.filter(version__in=versions_on(as_of)).select_related("version__document")
 
 
 def ranked_values(key: str, as_of: dt.date) -> list[RankedValue]:
@@ -79,9 +105,7 @@ def ranked_values(key: str, as_of: dt.date) -> list[RankedValue]:
 
 
 def _limit_values(key: str, as_of: dt.date) -> list[LimitValue]:
-    return list(
-        LimitValue.objects.filter(parameter=key, version__in=versions_on(as_of)).select_related("version__document")
-    )
+    return list(limit_values_on(as_of).filter(parameter=key))
 
 
 def _citation(row: LimitValue) -> str:

@@ -70,9 +70,12 @@ def cases(context: click.Context, data: Path | None) -> None:
 
 @cases.command("list")
 @_who
-@click.option("--state", default="", help="draft, review, decide, approved, done, refused or withdrawn.")
+@click.option(
+    "--state", default=None,
+    type=click.Choice(["draft", "review", "decide", "approved", "done", "refused", "withdrawn"]),
+)  # fmt: skip
 @_json
-def list_cases(username: str, state: str, as_json: bool) -> None:
+def list_cases(username: str, state: str | None, as_json: bool) -> None:
     """Cases in a person's view, the newest first, 200 at most."""
     from shouxin.approvals.selectors import cases_in_view
     from shouxin.bank.selectors import get_business_date

@@ -41,20 +41,20 @@ class PeriodForm(forms.Form):
 class GroupLineForm(PeriodForm):
     """The whole of a group's line; members and products are read beside it."""
 
-    amount = WanField(label=_("统一授信额度"))
+    amount = WanField(label=_("统一授信额度"), is_positive=True)
     guarantee = forms.CharField(label=_("担保方式"), max_length=40, required=False)
     conditions = text_area(_("授信条件"), required=False)
 
 
 class CustomerLineForm(PeriodForm):
-    amount = WanField(label=_("一般额度"))
+    amount = WanField(label=_("一般额度"), is_positive=True)
     is_revolving = forms.BooleanField(label=_("可循环使用（归还后可再支用）"), required=False)
     guarantee = forms.CharField(label=_("担保方式"), max_length=40, required=False)
     conditions = text_area(_("授信条件"), required=False)
 
 
 class PublicLineForm(PeriodForm):
-    amount = WanField(label=_("公开额度"))
+    amount = WanField(label=_("公开额度"), is_positive=True)
     is_renewal = forms.BooleanField(label=_("期满续办，一般额度不变（CB+10）"), required=False)
 
 
@@ -103,7 +103,10 @@ class MinutesForm(forms.Form):
     held_date = day_field(_("开会日期"))
     attendees = forms.CharField(label=_("出席"), max_length=400, required=False)
     resolution = text_area(_("决议"))
-    file = forms.FileField(label=_("纪要扫描件（不超过 5 MB）"), required=False)
+    file = forms.FileField(
+        label=_("纪要扫描件（不超过 5 MB）"), required=False, help_text=_("PDF、PNG、JPG 或 Word（docx）"),
+        widget=forms.ClearableFileInput(attrs={"accept": ".pdf,.png,.jpg,.jpeg,.docx"}),
+    )  # fmt: skip
 
 
 class ReasonTextForm(forms.Form):
@@ -165,12 +168,16 @@ def method_inputs(data: Any) -> tuple[dict[str, dict[str, Decimal]], list[str]]:
 
 
 class RepaymentForm(forms.Form):
-    amount = WanField(label=_("还款金额"))
+    amount = WanField(label=_("还款金额"), is_positive=True)
 
 
 class CoverForm(forms.Form):
     kind = forms.ChoiceField(label=_("担保种类"), choices=CoverChange.Kind.choices)
     after = WanField(label=_("变更后金额"), required=False)
+    cause = forms.ChoiceField(
+        label=_("情形"), required=False,
+        choices=[("asked", _("客户申请释放或补足")), ("happened", _("已发生（划扣、到期、灭失），由授信操作岗登记"))],
+    )  # fmt: skip
     reason = forms.CharField(label=_("原因"), max_length=200)
 
 

@@ -34,18 +34,22 @@ class DayInput(forms.DateInput):
 class WanField(forms.CharField):
     """An amount in 万元, exact to the 分; cleans to Money."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, *, is_positive: bool = False, **kwargs: Any) -> None:
         attributes = {"inputmode": "decimal", "autocomplete": "off"}
         super().__init__(max_length=30, widget=forms.TextInput(attrs=attributes), **kwargs)
+        self.is_positive = is_positive
 
     def clean(self, value: Any) -> Any:
         text = super().clean(value)
         if not text:
             return Money(0)
         try:
-            return Money.from_wan(text)
+            amount = Money.from_wan(text)
         except MoneyError as error:
             raise forms.ValidationError(str(error)) from error
+        if self.is_positive and amount.fen <= 0:
+            raise forms.ValidationError(_("金额须大于 0"))
+        return amount
 
 
 def _checked(text: str, check: Callable[[str], str]) -> str:
@@ -199,7 +203,10 @@ class DrawingForm(forms.Form):
     amount = WanField(label=_("支用金额"), help_text=_("万元，最多精确到分"))
     margin = WanField(label=_("其中保证金"), required=False, help_text=_("万元；承兑、保函等填写"))
     value_date = forms.DateField(label=_("起息日"), widget=DayInput())
-    maturity_date = forms.DateField(label=_("到期日"), required=False, widget=DayInput())
+    maturity_date = forms.DateField(label=_("到期日"), widget=DayInput())
+    exception_reason = forms.CharField(
+        label=_("例外理由"), max_length=200, required=False, help_text=_("到期日晚于额度到期日时必填")
+    )
     purpose = forms.CharField(label=_("用途"), max_length=200, required=False)
     commitment = CommitmentChoice(
         label=_("提取已有承诺"), queryset=Deal.objects.none(), required=False, empty_label=_("（不是）")
@@ -208,8 +215,9 @@ class DrawingForm(forms.Form):
     key = forms.CharField(max_length=64, widget=forms.HiddenInput)
 
     @staticmethod
-    def fresh(day: dt.date) -> dict[str, object]:
-        return {"value_date": day, "key": uuid.uuid4().hex, "margin": "0"}
+    def fresh(day: dt.date, *, until: dt.date | None) -> dict[str, object]:
+        """A blank form of a day; it matures with the line unless somebody says otherwise."""
+        return {"value_date": day, "maturity_date": until, "key": uuid.uuid4().hex, "margin": "0"}
 
 
 class ReasonForm(forms.Form):

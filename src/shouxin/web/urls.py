@@ -98,6 +98,7 @@ urlpatterns = [
     path("customers/<str:number>/drawings/new/", drawings.add, name="drawing_new"),
     path("customers/<str:number>/credit/", credit_files.show_customer, name="customer_credit"),
     path("customers/<str:number>/credit/statements/", credit_files.add_statements, name="customer_statements"),
+    path("statements/<int:pk>/void/", credit_files.void_statement, name="statement_void"),
     path("customers/<str:number>/credit/rating/", credit_files.rate_customer, name="customer_rate"),
     path("customers/<str:number>/credit/evaluation/", credit_files.evaluate_customer, name="customer_evaluate"),
     path("customers/<str:number>/credit/managing-branch/", credit_files.name_managing, name="customer_managing"),

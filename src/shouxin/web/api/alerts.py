@@ -114,6 +114,7 @@ class DashboardOut(Schema):
     used: str
     customers: int
     limit_percent: str
+    limit_source: str
     warn_percent: str
     renewable_lines: int
     excesses: int

@@ -328,6 +328,7 @@ def dashboard_of(person: Staff) -> dict[str, Any]:
     return {
         "as_of": day, "currency": "CNY", "line": yuan(totals.line_fen), "used": yuan(totals.exposure_fen),
         "customers": totals.customers, "limit_percent": f"{capital.limit_percent:f}",
+        "limit_source": capital.limit_citation,
         "warn_percent": f"{capital.warn_percent:f}", "renewable_lines": counts.renewable, "excesses": counts.excesses,
         "exceptions": counts.exceptions, "open_alerts": counts.alerts, "red_alerts": counts.red_alerts,
         "groups": [

@@ -57,18 +57,23 @@ class _Amounts:
     is_sent: bool
     problems: list[str] = field(default_factory=list)
 
-    def read(self, name: str, kept_fen: int | None) -> tuple[str, int | None]:
-        """The text of one box and its amount; before anything is sent, what the case holds."""
+    def read(self, name: str, kept_fen: int | None, what: str, *, may_be_zero: bool) -> tuple[str, int | None]:
+        """The text of one box and its amount; before anything is sent, what the case holds. ``what`` names the box."""
         if not self.is_sent:
             return _plain_wan(kept_fen), kept_fen
         text = self.data.get(name, "").strip()
         if not text:
             return "", None
         try:
-            return text, Money.from_wan(text).fen
+            fen = Money.from_wan(text).fen
         except MoneyError as error:
-            self.problems.append(str(error))
+            self.problems.append(f"{what}：{error}")
             return text, None
+        if fen < 0 or (fen == 0 and not may_be_zero):
+            wrong = _("不能为负数，不核定额度请填 0") if may_be_zero else _("须大于 0，不设产品额度请留空")
+            self.problems.append(f"{what}：{wrong}")
+            return text, None
+        return text, fen
 
 
 # --- a group's line -------------------------------------------------------------------------------------------------
@@ -98,14 +103,17 @@ def _group_form(request: HttpRequest, visit: Visit, group: CustomerGroup, case: 
     rows = []
     for member in members:
         pk = member.customer_id
-        text, fen = amounts.read(f"sub-{pk}", kept.get("sub_limits", {}).get(str(pk)))
+        text, fen = amounts.read(
+            f"sub-{pk}", kept.get("sub_limits", {}).get(str(pk)), member.customer.party.name, may_be_zero=True
+        )
         if fen is not None:
             sub[pk] = fen
         boxes = []
-        for code, _name in products:
+        for code, name in products:
             limit_text, limit = amounts.read(
-                f"prod-{pk}-{code}", kept.get("product_limits", {}).get(str(pk), {}).get(code)
-            )
+                f"prod-{pk}-{code}", kept.get("product_limits", {}).get(str(pk), {}).get(code),
+                f"{member.customer.party.name} {name}", may_be_zero=False,
+            )  # fmt: skip
             boxes.append((code, limit_text))
             if limit is not None:
                 by_product.setdefault(pk, {})[code] = limit
@@ -203,8 +211,11 @@ def _customer_form(
     for product in catalogue().values() if shape.has_products else ():
         if not product.is_credit:
             continue
-        text, fen = amounts.read(f"prod-{product.code}", kept.get("product_limits", {}).get(product.code))
-        rows.append((product.code, _product_name(product.code, day), text))
+        name = _product_name(product.code, day)
+        text, fen = amounts.read(
+            f"prod-{product.code}", kept.get("product_limits", {}).get(product.code), name, may_be_zero=False
+        )
+        rows.append((product.code, name, text))
         if fen is not None:
             limits[product.code] = fen
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from shouxin.approvals import services as approvals
+from shouxin.approvals.attachments import kind_of
 from shouxin.approvals.models import Act, Case
 from shouxin.approvals.selectors import cases_in_view, next_role, tasks_of
 from shouxin.approvals.services import CaseError, CaseRefusedError
@@ -352,7 +353,9 @@ def minutes_file(_request: HttpRequest, visit: Visit, number: str) -> HttpRespon
     if case.minutes is None or case.minutes.file is None:
         raise Http404(_("没有附件"))
     response = attachment(bytes(case.minutes.file), "application/octet-stream", "minutes")
-    response["Content-Disposition"] = f'attachment; filename="minutes-{case.minutes.pk}"'
+    response["Content-Disposition"] = (
+        f'attachment; filename="minutes-{case.minutes.pk}.{kind_of(bytes(case.minutes.file)) or "bin"}"'
+    )
     return response
 
 

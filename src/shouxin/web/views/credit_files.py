@@ -20,6 +20,7 @@ from shouxin.facilities.models import (
     CustomerLine,
     Deal,
     Facility,
+    FinancialStatement,
     LineFreeze,
     Overdue,
     Precondition,
@@ -106,6 +107,7 @@ def show_customer(request: HttpRequest, visit: Visit, number: str) -> HttpRespon
         request, "pages/customer_credit.html",
         {
             "customer": customer, "group": group, "node": node, "deals": deals, "periods": periods, "rows": rows,
+            "statements": customer.statements.select_related("entered_by", "voided_by").order_by("-pk")[:12],
             "ratings": customer.ratings.select_related("rated_by")[:5],
             "evaluations": customer.evaluations.select_related("made_by")[:5],
             "lines": CustomerLine.objects.filter(customer=customer).select_related("case")[:10],
@@ -175,6 +177,26 @@ def add_statements(request: HttpRequest, visit: Visit, number: str) -> HttpRespo
 
 
 @require_POST
+@page(Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD, Role.RISK_OFFICER)
+def void_statement(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
+    """Void a wrong statement with the reason; it stays readable."""
+    statement = get_object_or_404(
+        FinancialStatement.objects.select_related("customer"), pk=pk, customer__in=visit.customers
+    )
+    url = reverse("customer_credit", args=[statement.customer.number])
+    data = _valid(request, forms.ReasonTextForm(request.POST))
+    if data is None:
+        return redirect(url)
+    return _act(
+        request, url,
+        lambda: evaluating.void_statement(
+            actor=visit.actor, statement=statement, reason=data["reason"], business_date=visit.business_date
+        ),
+        _("报表已作废，可以重新导入。"),
+    )  # fmt: skip
+
+
+@require_POST
 @page(Role.RISK_OFFICER)
 def rate_customer(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
     customer, url = _customer(visit, number), reverse("customer_credit", args=[number])
@@ -207,6 +229,8 @@ def _evaluate(
     form = forms.EvaluationForm(request.POST or None, initial={"other_banks_now": "0", "other_banks_expected": "0"})
     inputs, problems = forms.method_inputs(request.POST)
     results = []
+    if "trial" in request.POST and not inputs and not problems:
+        problems = [_("请先勾选测算方法并填写其数据，再试算。")]
     if request.method == "POST":
         results = [
             {
@@ -296,6 +320,7 @@ def service_deal(request: HttpRequest, visit: Visit, pk: int, act: str) -> HttpR
             after_fen=data["after"].fen,
             reason=data["reason"],
             business_date=day,
+            has_happened=data["cause"] == "happened",
         ),
         "overdue": lambda: watch.record_overdue(
             actor=visit.actor,
@@ -502,7 +527,7 @@ def certificate(request: HttpRequest, visit: Visit, number: str) -> HttpResponse
     return render(
         request, "pages/public_certificate.html",
         {
-            "line": line, "customer": customer, "as_of": visit.as_of,
+            "line": line, "customer": customer, "as_of": visit.as_of, "institution": visit.institution_name,
             "excluded": [
                 find_product(code, as_of=visit.as_of).name
                 for code in public_lines.excluded_products(visit.as_of)

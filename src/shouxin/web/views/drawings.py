@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 
 from shouxin.approvals.services import CaseError
 from shouxin.domain.findings import Finding, Severity
-from shouxin.facilities import services
+from shouxin.facilities import drawing_checks, services
 from shouxin.facilities.models import Drawing
 from shouxin.facilities.selectors import deals_on, list_facilities
 from shouxin.facilities.use_approval import needs_minutes
@@ -52,7 +52,9 @@ def add(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
     customer = visit.customers.select_related("party", "unit").filter(number=number).first()
     if customer is None:
         raise Http404(_("没有这个客户，或不在您的数据范围内"))
-    form = DrawingForm(request.POST or None, initial=DrawingForm.fresh(visit.business_date))
+    end = drawing_checks.line_end(customer)
+    fresh = DrawingForm.fresh(visit.business_date, until=end if end and end > visit.business_date else None)
+    form = DrawingForm(request.POST or None, initial=fresh)
     form.fields["facility"].queryset = list_facilities(customer.pk, as_of=visit.business_date)  # type: ignore[attr-defined]
     form.fields["commitment"].queryset = deals_on(visit.business_date).filter(customer=customer, is_drawn=False)  # type: ignore[attr-defined]
     findings: list[Finding] = []
@@ -105,6 +107,7 @@ def _request_from(form: DrawingForm) -> services.DrawingRequest:
         purpose=data["purpose"],
         commitment=data["commitment"],
         is_under_public_line=data["is_under_public_line"],
+        exception_reason=data["exception_reason"],
     )
 
 

@@ -93,7 +93,9 @@ def show_exposures(request: HttpRequest, visit: Visit) -> HttpResponse:
     return render(
         request, "pages/exposure_list.html",
         {
-            "exposures": connections.large_exposures(as_of=visit.as_of, customers=in_view.values()),
+            "exposures": connections.large_exposures(
+                as_of=visit.as_of, customers=in_view.values(), is_scoped=True
+            ),
             "multi": servicing.list_multi_branch(scope=visit.scope, as_of=visit.as_of),
             "related": [(in_view[pk], reason) for pk, reason in related.items() if pk in in_view],
             "relations": BankRelatedParty.objects.select_related("party")[:100],

@@ -1,5 +1,6 @@
 """Every parameter with its history, its article and what reads it; and the catalogue of products."""
 
+from collections.abc import Mapping
 from itertools import groupby
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -7,10 +8,11 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from shouxin.domain.parameters import EVIDENCE_MARKS, NotInForceError, Parameter, PolicyBook
+from shouxin.domain.parameters import EVIDENCE_MARKS, InForce, NotInForceError, Parameter, PolicyBook
 from shouxin.policy import load_book
 from shouxin.policy.guards import readers
 from shouxin.policy.products import catalogue, find_product
+from shouxin.rulebook.selectors import stricter_limits
 from shouxin.web.access import Visit, page
 
 UNITS = {
@@ -69,9 +71,10 @@ TOPICS = {
 }
 
 
-def _line(parameter: Parameter, book: PolicyBook, visit: Visit) -> dict[str, object]:
+def _line(parameter: Parameter, book: PolicyBook, visit: Visit, stricter: Mapping[str, InForce]) -> dict[str, object]:
+    """A parameter with the value that rules: its own, or the stricter one of a document in the register."""
     try:
-        in_force = book.at(parameter.key, visit.as_of).value
+        in_force = stricter.get(parameter.key, book.at(parameter.key, visit.as_of)).value
     except NotInForceError:
         in_force = None
     return {
@@ -92,7 +95,8 @@ def _line(parameter: Parameter, book: PolicyBook, visit: Visit) -> dict[str, obj
 def show_list(request: HttpRequest, visit: Visit) -> HttpResponse:
     book = load_book()
     text = request.GET.get("q", "").strip()
-    lines = [_line(book.parameter(key), book, visit) for key in book]
+    stricter = stricter_limits(visit.as_of)
+    lines = [_line(book.parameter(key), book, visit, stricter) for key in book]
     if text:
         lines = [line for line in lines if _matches(line, text)]
     topics = [
@@ -118,13 +122,13 @@ def show(request: HttpRequest, visit: Visit, key: str) -> HttpResponse:
     book = load_book()
     if key not in book:
         raise Http404(_("没有这个参数"))
-    parameter = book.parameter(key)
+    parameter, stricter = book.parameter(key), stricter_limits(visit.as_of)
     history = [
         {
             "value": value,
             "text": value_text(value.text, parameter.unit),
             "evidence": EVIDENCE_MARKS[value.evidence],
-            "is_in_force": value.is_in_force(visit.as_of),
+            "is_in_force": value.is_in_force(visit.as_of) and key not in stricter,
         }
         for value in book.history(key)
     ]
@@ -133,7 +137,8 @@ def show(request: HttpRequest, visit: Visit, key: str) -> HttpResponse:
         "pages/parameter_detail.html",
         {
             "parameter": parameter,
-            "line": _line(parameter, book, visit),
+            "line": _line(parameter, book, visit, stricter),
+            "ruling": stricter.get(key),
             "history": history,
             "readers": readers().get(key, ()),
             "as_of": visit.as_of,

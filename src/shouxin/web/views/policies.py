@@ -93,6 +93,10 @@ def show_article(request: HttpRequest, visit: Visit, requirement: str) -> HttpRe
         {
             "requirement": requirement, "clauses": selectors.clauses_of(requirement, as_of=visit.as_of),
             "parameters": parameters, "as_of": visit.as_of,
+            "limits": [
+                (row, book.parameter(row.parameter).title if row.parameter in book else row.parameter)
+                for row in selectors.limit_values_on(visit.as_of)
+            ] if requirement == "HA-01" else [],
             "crumbs": [{"url": reverse("policy_list"), "label": _("制度登记簿")}],
         },
     )  # fmt: skip
