@@ -39,7 +39,7 @@ migrations: $(VENV)/.ok
 	$(BIN)/python -W ignore manage.py makemigrations --check --dry-run
 
 coverage-page: $(VENV)/.ok
-	$(BIN)/python -m pytest --write-coverage $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --write-coverage $(ARGS)
 
 lock:
 	uv pip compile --universal --generate-hashes --no-emit-index-url --no-annotate --no-header \

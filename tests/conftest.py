@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,8 @@ DAY = dt.date(2025, 6, 30)
 SINCE = dt.date(2020, 1, 1)
 COVERAGE_PAGE = Path(__file__).resolve().parent.parent / "docs" / "coverage.md"
 
-_clauses_of_test: dict[str, list[str]] = {}
-_outcomes: dict[str, str] = {}
+_proved: defaultdict[str, list[str]] = defaultdict(list)
+"""Tests that passed, by requirement."""
 
 
 @dataclass(frozen=True)
@@ -107,38 +107,37 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-coverage", action="store_true", help="write docs/coverage.md from what ran")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        ids = [name for mark in item.iter_markers("clause") for name in mark.args]
-        if ids:
-            _clauses_of_test[item.nodeid] = ids
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Each report carries its test's requirements, from whichever process it comes."""
+    report = yield
+    report.clauses = [  # type: ignore[attr-defined]
+        name for mark in item.iter_markers("clause") for name in mark.args
+    ]
+    return report
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    if report.nodeid in _clauses_of_test and (report.when == "call" or report.skipped):
-        _outcomes[report.nodeid] = report.outcome
+    if report.when == "call" and report.passed:
+        for clause in getattr(report, "clauses", ()):
+            _proved[clause].append(report.nodeid)
 
 
 def pytest_terminal_summary(config: pytest.Config) -> None:
     if not config.getoption("--write-coverage"):
         return
-    tests_of_clause: defaultdict[str, list[str]] = defaultdict(list)
-    for test, outcome in sorted(_outcomes.items()):
-        if outcome == "passed":
-            for clause in _clauses_of_test[test]:
-                tests_of_clause[clause].append(test)
     lines = [
         "# Which requirement is proved by which test",
         "",
         "Written by `make coverage-page` from the tests that ran and passed; do not edit by hand.",
         "",
-        f"{len(tests_of_clause)} requirements proved.",
+        f"{len(_proved)} requirements proved.",
         "",
         "| requirement | tests that passed |",
         "|---|---|",
         *(
-            f"| {clause} | {'<br>'.join(f'`{test}`' for test in tests)} |"
-            for clause, tests in sorted(tests_of_clause.items())
+            f"| {clause} | {'<br>'.join(f'`{test}`' for test in sorted(tests))} |"
+            for clause, tests in sorted(_proved.items())
         ),
         "",
     ]
