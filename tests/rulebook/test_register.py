@@ -168,3 +168,28 @@ def test_the_bases_are_cited_highest_issuer_first(register: SmallBank, requireme
     ranks = [clause.version.document.rank for clause in found]
     assert ranks == sorted(ranks)
     assert selectors.clauses_of(requirement, as_of=dt.date(1990, 1, 1)) == []
+
+
+def test_a_new_document_with_its_articles_is_registered_by_pages(register: SmallBank) -> None:
+    """The keeper registers a text, its version and articles; a finding's article links to it; nobody else may."""
+    client = sign_in(register.risk_officer)
+    body = {
+        "code": "small-loans", "title": "小额贷款管理办法", "issuer": "bank", "issuer_name": "示范农商银行",
+        "owner": "风险部",
+    }  # fmt: skip
+    assert sign_in(register.manager_west).post("/policies/documents/new/", body).status_code == 302
+    assert not Document.objects.filter(code="small-loans").exists()
+    client.post("/policies/documents/new/", body)
+    client.post("/policies/documents/new/", {**body, "title": "重复"})
+    document = Document.objects.get(code="small-loans")
+    assert document.title == "小额贷款管理办法"
+    client.post("/policies/new/", {"document": document.pk, "issued_date": DAY, "in_force_from": DAY})
+    version = document.versions.get()
+    article = {"requirement": "XD-01", "article": "第三条", "text": "单户不超过 50 万元"}
+    client.post(f"/policies/versions/{version.pk}/clause/", {**article, "article": "第二条"})
+    client.post(f"/policies/versions/{version.pk}/clause/", article)
+    assert version.clauses.get().article == "第三条", "corrected before publication"
+    services.publish(actor=register.approver, version=version, units=[register.west], business_date=DAY)
+    client.post(f"/policies/versions/{version.pk}/clause/", {**article, "text": "改"})
+    assert version.clauses.get().text == "单户不超过 50 万元", "a published version does not change"
+    assert "单户不超过 50 万元" in client.get("/policies/articles/XD-01/").content.decode()

@@ -10,7 +10,7 @@ from shouxin.audit import services as audit
 from shouxin.bank.models import OrgUnit, RoleAssignment, Staff
 from shouxin.bank.scope import roles_of
 from shouxin.policy import load_book
-from shouxin.rulebook.models import Document, LimitValue, Question, Receipt, Version
+from shouxin.rulebook.models import Clause, Document, LimitValue, Question, Receipt, Version
 
 _KEEPERS = frozenset(
     {RoleAssignment.Role.RISK_OFFICER, RoleAssignment.Role.APPROVER, RoleAssignment.Role.ADMINISTRATOR}
@@ -24,6 +24,39 @@ class RegisterError(Exception):
 def _require_keeper(actor: Staff, day: dt.date) -> None:
     if not actor.unit.is_head_office or not roles_of(actor, as_of=day) & _KEEPERS:
         raise RegisterError("制度由总行风险、授信审批或系统管理岗登记和发布（CB+13）。")
+
+
+@transaction.atomic
+def register_document(
+    *, actor: Staff, code: str, title: str, issuer: str, issuer_name: str, business_date: dt.date, owner: str = ""
+) -> Document:
+    """Put a rule text into the register; its first version is entered next. Raises RegisterError for a known code."""
+    _require_keeper(actor, business_date)
+    if issuer not in Document.Issuer.values:
+        raise RegisterError("发布层级须为法律、监管规定、省联社或本行制度之一。")
+    if Document.objects.filter(code=code).exists():
+        raise RegisterError(f"代码 {code} 已登记，请登记它的新版本。")
+    document = Document.objects.create(code=code, title=title, issuer=issuer, issuer_name=issuer_name, owner=owner)
+    audit.record(
+        actor=actor, action="rulebook.document.registered", subject=("rulebook_document", document.pk),
+        summary=f"登记制度 {title}（{issuer_name}）", business_date=business_date,
+    )  # fmt: skip
+    return document
+
+
+@transaction.atomic
+def set_clause(
+    *, actor: Staff, version: Version, requirement: str, article: str, text: str, business_date: dt.date
+) -> Clause:
+    """Enter an article with the requirement it stands for; entered again it is corrected, until publication."""
+    _require_keeper(actor, business_date)
+    if version.published_date is not None:
+        raise RegisterError("已发布的版本不能再改，请登记新版本。")
+    clause, _ = Clause.objects.update_or_create(
+        version=version, requirement=requirement, defaults={"article": article, "text": text}
+    )
+    _trace(actor, "clause", version, f"{version} {article}（{requirement}）", business_date)
+    return clause
 
 
 @transaction.atomic

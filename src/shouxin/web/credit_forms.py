@@ -250,6 +250,22 @@ class VersionForm(forms.Form):
     summary = text_area(_("要点"), required=False)
 
 
+class DocumentForm(forms.Form):
+    code = forms.SlugField(label=_("代码"), max_length=40, help_text=_("字母、数字与连字符，如 group-line-management"))
+    title = forms.CharField(label=_("名称"), max_length=200)
+    issuer = forms.ChoiceField(label=_("发布层级"), choices=Document.Issuer.choices)
+    issuer_name = forms.CharField(label=_("发布机构"), max_length=120)
+    owner = forms.CharField(label=_("解释与修改"), max_length=120, required=False)
+
+
+class ClauseForm(forms.Form):
+    requirement = forms.RegexField(
+        r"^[A-Za-z0-9+.-]+$", label=_("要求编号"), max_length=20, help_text=_("如 JS-11；处理结果按此编号链接到条款")
+    )
+    article = forms.CharField(label=_("条款"), max_length=60)
+    text = forms.CharField(label=_("要点"), max_length=400)
+
+
 class LimitValueForm(forms.Form):
     parameter = forms.CharField(label=_("参数"), max_length=80)
     value = forms.CharField(label=_("取值"), max_length=40)

@@ -145,6 +145,7 @@ urlpatterns = [
     path("reviews/<int:pk>/", monitoring.show_review, name="review_detail"),
     path("policies/", policies.show_list, name="policy_list"),
     path("policies/new/", policies.enter_version, name="policy_enter"),
+    path("policies/documents/new/", policies.register_document, name="policy_document"),
     path("policies/versions/<int:pk>/", policies.show_version, name="policy_version"),
     path("policies/versions/<int:pk>/<str:act>/", policies.act_on_version, name="policy_act"),
     path("policies/questions/<int:pk>/", policies.show_question, name="policy_question"),

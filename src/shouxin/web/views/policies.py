@@ -48,6 +48,7 @@ def show_list(request: HttpRequest, visit: Visit) -> HttpResponse:
             "to_study": selectors.to_study(visit.actor), "replies": selectors.unseen_replies(visit.actor),
             "questions": selectors.open_questions() if _is_keeper(visit) else [],
             "form": forms.VersionForm(initial={"issued_date": visit.business_date}) if _is_keeper(visit) else None,
+            "document_form": forms.DocumentForm(auto_id="document_%s"),
             "legal_basis": rules.legal_basis(as_of=visit.as_of), "as_of": visit.as_of,
             "actions": [{"label": _("打印"), "print": True, "icon": "printer"}],
         },
@@ -71,7 +72,8 @@ def show_version(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
             "progress": selectors.study_progress(version),
             "receipt": version.receipts.filter(staff=visit.actor).first(),
             "questions": version.questions.select_related("unit", "asked_by", "replied_by"),
-            "is_keeper": _is_keeper(visit), "value_form": forms.LimitValueForm(), "publish_form": forms.PublishForm(),
+            "is_keeper": _is_keeper(visit), "value_form": forms.LimitValueForm(auto_id="value_%s"),
+            "clause_form": forms.ClauseForm(auto_id="clause_%s"), "publish_form": forms.PublishForm(),
             "question_form": forms.QuestionForm(), "visit": visit,
             "crumbs": [{"url": reverse("policy_list"), "label": _("制度登记簿")}],
             "actions": [{"label": _("打印"), "print": True, "icon": "printer"}],
@@ -126,12 +128,29 @@ def enter_version(request: HttpRequest, visit: Visit) -> HttpResponse:
 
 @require_POST
 @page()
+def register_document(request: HttpRequest, visit: Visit) -> HttpResponse:
+    form = forms.DocumentForm(request.POST)
+    if not form.is_valid():
+        _say(request, form)
+        return redirect("policy_list")
+    try:
+        document = services.register_document(actor=visit.actor, business_date=visit.business_date, **form.cleaned_data)
+    except services.RegisterError as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, _("已登记制度 %(title)s，请接着登记它的第一个版本。") % {"title": document.title})
+    return redirect("policy_list")
+
+
+@require_POST
+@page()
 def act_on_version(request: HttpRequest, visit: Visit, pk: int, act: str) -> HttpResponse:
     """Value, publish, receive, study, ask: one act on one version."""
     version = get_object_or_404(Version.objects.select_related("document"), pk=pk)
     common: dict[str, Any] = {"actor": visit.actor, "version": version, "business_date": visit.business_date}
     shapes: dict[str, Any] = {
-        "value": forms.LimitValueForm, "publish": forms.PublishForm, "ask": forms.QuestionForm,
+        "value": forms.LimitValueForm, "clause": forms.ClauseForm, "publish": forms.PublishForm,
+        "ask": forms.QuestionForm,
     }  # fmt: skip
     data: dict[str, Any] = {}
     if act in shapes:
@@ -143,6 +162,8 @@ def act_on_version(request: HttpRequest, visit: Visit, pk: int, act: str) -> Htt
     try:
         if act == "value":
             services.set_limit_value(**common, **data)
+        elif act == "clause":
+            services.set_clause(**common, **data)
         elif act == "publish":
             sent = services.publish(**common, **data)
             messages.success(request, _("已发布并下发 %(n)s 人。") % {"n": sent})
