@@ -307,7 +307,7 @@ def test_the_statistics_hold_every_confirmed_group_with_its_members(demo_bank: D
     names = {row[9] for row in rows[1:]}
     assert names == {demo_bank.customer(code).party.name for code in "ABCDE"}
     assert {row[6] for row in rows[1:]} == {6480}, "a number, not a text"
-    assert {row[7] for row in rows[1:]} == {"12.96"}
+    assert {row[7] for row in rows[1:]} == {12.96}
     assert sign_in(demo_bank.staff("hewei")).get("/lines/groups.xlsx").status_code == 403
 
 
