@@ -404,3 +404,29 @@ def test_a_policy_version_names_the_limits_it_sets(demo_bank: DemoBank) -> None:
     assert "单一客户贷款" in page
     assert "9 %" in page
     assert "没有登记条款" not in page
+
+
+def test_the_template_of_statements_is_read_back(demo_bank: DemoBank) -> None:
+    """An empty template filled in comes in; the names of published statements are known, one item twice is refused."""
+    from openpyxl import load_workbook
+
+    from shouxin.facilities.evaluating import EvaluationError, read_statements
+
+    body = sign_in(demo_bank.staff("liujg")).get("/statements/template.xlsx").content
+    book = load_workbook(io.BytesIO(body))
+    sheet = book.active
+    for row in sheet.iter_rows(min_row=2):
+        row[1].value, row[2].value = 10, 20.5
+    sheet["A17"] = "营业收入"  # as it stands in published statements
+
+    def saved() -> bytes:
+        stream = io.BytesIO()
+        book.save(stream)
+        return stream.getvalue()
+
+    first, second = read_statements(saved(), name="模板")
+    assert (str(first.period_end_date), second.items["sales"]) == ("2023-12-31", 20_500_000)
+    assert len(first.items) == 20
+    sheet.append(["主营业务收入", 1, 2])
+    with pytest.raises(EvaluationError, match="重复"):
+        read_statements(saved(), name="模板")

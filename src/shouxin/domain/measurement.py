@@ -200,6 +200,13 @@ STATEMENT_ITEMS: Mapping[str, str] = {
     "net_profit": "净利润",
     "operating_cash_flow": "经营活动现金流量净额",
 }
+STATEMENT_SYNONYMS: Mapping[str, str] = {
+    "营业收入": "sales", "营业成本": "cost_of_sales", "利润总额": "profit_before_tax", "资产总额": "total_assets",
+    "负债总额": "total_liabilities", "股东权益合计": "equity", "净资产": "equity", "预付款项": "prepayments",
+    "预收款项": "advances", "合同负债": "advances", "流动资产": "current_assets", "流动负债": "current_liabilities",
+    "经营活动产生的现金流量净额": "operating_cash_flow",
+}  # fmt: skip
+"""What published statements call the same items."""
 REQUIRED_ITEMS = ("total_assets", "total_liabilities", "equity")
 
 

@@ -22,6 +22,7 @@ from shouxin.domain.measurement import (
     METHODS,
     REQUIRED_ITEMS,
     STATEMENT_ITEMS,
+    STATEMENT_SYNONYMS,
     Measured,
     control_amount_fen,
     imbalance_fen,
@@ -95,8 +96,9 @@ def read_statements(data: bytes, *, name: str) -> list[StatementInput]:
         raise EvaluationError([f"{name}：第 1 行须为“项目”和各期期末日期"])
     problems: list[str] = []
     periods = [_read_period(cell, name, column, problems) for column, cell in enumerate(rows[0][1:], start=2)]
-    keys = {title: key for key, title in STATEMENT_ITEMS.items()}
+    keys = {**STATEMENT_SYNONYMS, **{title: key for key, title in STATEMENT_ITEMS.items()}}
     figures: list[dict[str, int]] = [{} for _ in periods]
+    seen: dict[str, int] = {}
     for number, row in enumerate(rows[1:], start=2):
         title = str(row[0]).strip()
         if not title:
@@ -106,6 +108,10 @@ def read_statements(data: bytes, *, name: str) -> list[StatementInput]:
                 f"{name} 第 {number} 行：不认识的项目“{title}”，可用：{'、'.join(STATEMENT_ITEMS.values())}"
             )
             continue
+        if title in seen:
+            problems.append(f"{name} 第 {number} 行：项目“{title}”与第 {seen[title]} 行重复")
+            continue
+        seen |= {each: number for each, key in keys.items() if key == keys[title]}
         for column, cell in enumerate(row[1 : len(periods) + 1], start=2):
             text = str(cell).strip()
             if text:

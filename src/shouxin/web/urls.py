@@ -97,6 +97,7 @@ urlpatterns = [
     path("customers/<str:number>/next-step/", customers.set_next_step, name="customer_next_step"),
     path("customers/<str:number>/drawings/new/", drawings.add, name="drawing_new"),
     path("customers/<str:number>/credit/", credit_files.show_customer, name="customer_credit"),
+    path("statements/template.xlsx", credit_files.statement_template, name="statement_template"),
     path("customers/<str:number>/credit/statements/", credit_files.add_statements, name="customer_statements"),
     path("statements/<int:pk>/void/", credit_files.void_statement, name="statement_void"),
     path("customers/<str:number>/credit/rating/", credit_files.rate_customer, name="customer_rate"),

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from shouxin.domain.credit_rules import GRADE_NAMES
-from shouxin.domain.measurement import METHODS, shown
+from shouxin.domain.measurement import METHODS, STATEMENT_ITEMS, shown
 from shouxin.domain.money import format_wan
 from shouxin.facilities import connections, evaluating, line_life, public_lines, servicing
 from shouxin.facilities.models import (
@@ -39,9 +39,11 @@ from shouxin.monitoring.alerts import AlertError
 from shouxin.parties.models import Customer, Party
 from shouxin.policy.products import find_product
 from shouxin.reporting import case_documents
+from shouxin.reporting.exports import table_xlsx
 from shouxin.web import credit_forms as forms
 from shouxin.web.access import Role, Visit, page
 from shouxin.web.templatetags.shouxin_format import translated
+from shouxin.web.views.cases import XLSX, attachment
 
 KNOWN_ERRORS = (
     evaluating.EvaluationError, servicing.ServicingError, line_life.LineError, connections.ConnectionInputError,
@@ -174,6 +176,15 @@ def add_statements(request: HttpRequest, visit: Visit, number: str) -> HttpRespo
         ),
         _("报表已导入。"),
     )  # fmt: skip
+
+
+@page()
+def statement_template(request: HttpRequest, visit: Visit) -> HttpResponse:  # noqa: ARG001
+    """An empty sheet with every item and the last two year ends."""
+    year = visit.business_date.year
+    head = ("项目", f"{year - 2}-12-31", f"{year - 1}-12-31")
+    rows = [(title, "", "") for title in STATEMENT_ITEMS.values()]
+    return attachment(table_xlsx("报表（万元）", head, rows), XLSX, "statements.xlsx")
 
 
 @require_POST
