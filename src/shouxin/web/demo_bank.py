@@ -122,7 +122,10 @@ def furnish_credit() -> None:
         approvals.investigate(
             actor=staff[name], case=case, opinion="实地查看车队与台账，属实。", is_on_site=True, business_date=day
         )
-    line_cases.submit(actor=staff["suny"], case=case, exception_reason="", business_date=day)
+    line_cases.submit(
+        actor=staff["suny"], case=case, business_date=day,
+        exception_reason="下半年新增两条干线，合同已签，需求测算未计入新增车队。",
+    )  # fmt: skip
     watch.end_of_day(as_of=day)
 
 
