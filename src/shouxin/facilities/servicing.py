@@ -187,8 +187,8 @@ def _short_of_room(deal: Deal, more_fen: int) -> list[str]:
     found: list[str] = []
     node = deal.facility.node if deal.facility is not None and more_fen > 0 else None
     while node is not None:
-        if node.cap_fen is not None and node.cap_fen - node.used_fen < more_fen:
-            free = max(0, node.cap_fen - node.used_fen)
+        if node.own_fen is not None and node.own_fen < more_fen:
+            free = max(0, node.own_fen)
             found.append(f"{node.get_kind_display()}额度 {node.name} 只余 {format_wan(free)} 万元")
         node = node.parent
     return found

@@ -130,7 +130,7 @@ class GroupWriter:
                 await self._write_on()
         except BaseException as error:
             # Whoever waits must hear that the outcome is not known; asking again with the same key tells it.
-            self._leave(LedgerError("OUTCOME_UNKNOWN", f"记账中断，请用同一编号重试：{error!r}"))
+            self._leave(_unknown(error))
             raise
         self._leave(LedgerError("OUTCOME_UNKNOWN", "记账已停止，请用同一编号重试。"))
 
@@ -186,8 +186,7 @@ class GroupWriter:
                     for number in numbers:
                         told[number - 1] = answer
         except psycopg.OperationalError as error:
-            unknown = LedgerError("OUTCOME_UNKNOWN", f"记账中断，请用同一编号重试：{error!r}")
-            _tell(batch, [unknown] * len(batch))
+            _tell(batch, [_unknown(error)] * len(batch))
             raise
         except psycopg.Error:
             pass  # nothing of it was written: each is asked alone, and only the faulty one fails
@@ -207,12 +206,16 @@ class GroupWriter:
             cursor = await self._connection.execute(_ONE_SQL, arguments)
             row = await cursor.fetchone()
         except psycopg.OperationalError as error:
-            return LedgerError("OUTCOME_UNKNOWN", f"记账中断，请用同一编号重试：{error!r}")
+            return _unknown(error)
         except psycopg.Error as error:
             return LedgerError("REQUEST_INVALID", f"该笔请求无法处理：{error.diag.message_primary}")
         assert row is not None  # noqa: S101 - a function gives one row
         answer: Mapping[str, Any] = row[0]
         return answer
+
+
+def _unknown(error: BaseException) -> LedgerError:
+    return LedgerError("OUTCOME_UNKNOWN", f"记账中断，请用同一编号重试：{error!r}")
 
 
 def _tell(batch: Sequence[tuple[Request, Reply]], answers: Sequence[Told]) -> None:

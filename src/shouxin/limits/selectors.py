@@ -92,12 +92,11 @@ def list_tree(root: Node) -> list[TreeRow]:
     known: dict[int, TreeRow] = {}
     for node in Node.objects.raw(query, [root.pk]):
         above = known.get(node.parent_id or 0)
-        own = None if node.cap_fen is None else node.cap_fen - node.used_fen
-        here = own if node.status == Node.Status.ACTIVE and node.excess_cause is None else 0
+        here = 0 if node.is_stopped else node.own_fen
         effective, binding = (above.effective_fen, above.binding) if above else (None, None)
         if here is not None and (effective is None or here <= effective):
             effective, binding = here, node
-        row = TreeRow(node, above.depth + 1 if above else 0, own, effective, binding)
+        row = TreeRow(node, above.depth + 1 if above else 0, node.own_fen, effective, binding)
         known[node.pk] = row
         rows.append(row)
     return rows

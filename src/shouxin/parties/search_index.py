@@ -83,14 +83,7 @@ def _fields_of(ids: list[int]) -> Iterable[SearchFields]:
     former: defaultdict[int, list[str]] = defaultdict(list)
     for party, name in FormerName.objects.filter(party__customer__in=ids).values_list("party", "name"):
         former[party].append(name)
-    texts: defaultdict[int, list[str]] = defaultdict(list)
-    for source in _text_sources:
-        for pk, found in source(ids).items():
-            texts[pk].extend(found)
-    digits: defaultdict[int, list[str]] = defaultdict(list)
-    for source in _digit_sources:
-        for pk, found in source(ids).items():
-            digits[pk].extend(found)
+    texts, digits = _gathered(_text_sources, ids), _gathered(_digit_sources, ids)
     for pk in ids:
         customer = customers[pk]
         phones = [*contacts[pk, ContactPoint.Kind.PHONE], *digits[pk]]
@@ -104,3 +97,12 @@ def _fields_of(ids: list[int]) -> Iterable[SearchFields]:
             mails=tuple(contacts[pk, ContactPoint.Kind.EMAIL]),
             texts=(*filter(None, [customer.next_step, customer.note, customer.party.short_name]), *texts[pk]),
         )
+
+
+def _gathered(sources: list[TextSource], ids: list[int]) -> defaultdict[int, list[str]]:
+    """What all registered sources say, by customer id."""
+    found: defaultdict[int, list[str]] = defaultdict(list)
+    for source in sources:
+        for pk, words in source(ids).items():
+            found[pk].extend(words)
+    return found

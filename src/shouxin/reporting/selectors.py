@@ -153,7 +153,7 @@ def _group_row(
     capital: Capital, *, line_fen: int | None, node: Node | None, task: int | None,
 ) -> GroupRow:  # fmt: skip
     exposure = sum(totals[customer].control_use_fen for customer in ids)
-    available = node.cap_fen - node.used_fen if node and node.cap_fen is not None else None
+    available = node.own_fen if node else None
     return GroupRow(
         id=pk,
         is_confirmed=is_confirmed,

@@ -112,6 +112,16 @@ class Node(models.Model):
     def __str__(self) -> str:
         return f"{self.kind} {self.name}"
 
+    @property
+    def own_fen(self) -> int | None:
+        """What its own cap leaves, in 分, whatever its state; None without a cap."""
+        return None if self.cap_fen is None else self.cap_fen - self.used_fen
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it takes nothing now: frozen, suspended, over, or exceeded (I8, I13)."""
+        return self.status != self.Status.ACTIVE or self.excess_cause is not None
+
 
 class CapLine(models.Model):
     """One approved cap of a node for a period; the one in force is copied to the node."""

@@ -5,7 +5,7 @@
 -- Outcomes beside accepted, refused and key_reused: ``invalid`` with a code, and ``busy`` when the same key is at work
 -- elsewhere or twice in this batch; the caller asks again. Availability in the answers is that before the batch.
 -- Items with one answer share a row. Those accepted on one facility do: each caller adds its own hold and amount, as
--- limit_told does from what is kept with the key. An answer built for each item was a third of the work.
+-- limit_told does from what is kept with the key. That saves building, sending and reading an answer for each item.
 -- The arrays are unnested side by side and made shorter when items fall out, never searched by position: that is what
 -- keeps the cost of an item the same in a batch of ten and of a thousand.
 

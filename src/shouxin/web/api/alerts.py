@@ -25,6 +25,7 @@ from shouxin.web.api.common import (
     customers_of,
     key_of,
     message,
+    newest_first,
     once,
 )
 from shouxin.web.api.exchange import alert_of, alerts_seen_by, dashboard_of
@@ -133,16 +134,11 @@ def dashboard(request: HttpRequest) -> dict[str, Any]:
 @router.get("/alerts", auth=Key("read"), response={200: AlertPage, **READ_ERRORS}, summary="预警")
 def list_alerts(request: HttpRequest, query: Query[AlertQuery]) -> dict[str, Any]:
     """Alerts about what the client's account sees, the newest first."""
-    found = alerts_seen_by(client_of(request).account).order_by("-pk")
+    found = alerts_seen_by(client_of(request).account)
     if query.state:
         found = found.filter(state=query.state)
-    if query.cursor:
-        found = found.filter(pk__lt=int(query.cursor))
-    rows = list(found[: PAGE + 1])
-    return {
-        "alerts": [alert_of(alert) for alert in rows[:PAGE]],
-        "next_cursor": str(rows[PAGE - 1].pk) if len(rows) > PAGE else "",
-    }
+    rows, after = newest_first(found, query.cursor, most=PAGE)
+    return {"alerts": [alert_of(alert) for alert in rows], "next_cursor": after}
 
 
 @router.post("/alerts", auth=Key("cases"), response={201: AlertOut, **ERRORS}, summary="报告预警")

@@ -30,6 +30,7 @@ from shouxin.web.api.common import (
     client_of,
     key_of,
     message,
+    newest_first,
     once,
 )
 from shouxin.web.api.exchange import (
@@ -118,18 +119,13 @@ Answer = Status[dict[str, Any]]
 @router.get("/cases", auth=Key("read"), response={200: CasePage, **READ_ERRORS}, summary="授信案件")
 def list_cases(request: HttpRequest, query: Query[CaseQuery]) -> dict[str, Any]:
     """Cases in the view of the client's account, the newest first."""
-    found = _in_view(client_of(request)).filter(kind__in=KINDS.values()).order_by("-pk")
+    found = _in_view(client_of(request)).filter(kind__in=KINDS.values())
     if query.kind:
         found = found.filter(kind=KINDS[query.kind])
     if query.state:
         found = found.filter(state=query.state)
-    if query.cursor:
-        found = found.filter(pk__lt=int(query.cursor))
-    rows = list(found[: PAGE + 1])
-    return {
-        "cases": [row_of(case) for case in rows[:PAGE]],
-        "next_cursor": str(rows[PAGE - 1].pk) if len(rows) > PAGE else "",
-    }
+    rows, after = newest_first(found, query.cursor, most=PAGE)
+    return {"cases": [row_of(case) for case in rows], "next_cursor": after}
 
 
 @router.get("/cases/{number}", auth=Key("read"), response={200: CaseOut, **READ_ERRORS}, summary="授信案件明细")

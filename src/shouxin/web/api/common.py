@@ -6,10 +6,10 @@ import json
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Field, Schema
@@ -29,6 +29,7 @@ from shouxin.web.api.memory import ShortMemory
 from shouxin.web.api_keys import RateLimit, hash_of
 from shouxin.web.models import ApiClient
 
+M = TypeVar("M", bound=Model)
 _rates = RateLimit()
 _memory = ShortMemory()
 ID_MAX = 2**63 - 1
@@ -181,6 +182,15 @@ def find_facility(client: ApiClient, text: str) -> Node:
     if node is None or not customers_of(client).filter(pk=node.customer_id or 0).exists():
         raise Problem(404, message("FACILITY_UNKNOWN", "没有这份合同，或不在该系统的数据范围内。"))
     return node
+
+
+def newest_first(found: QuerySet[M], cursor: str, *, most: int) -> tuple[list[M], str]:
+    """A page of what was found, newest first, from behind a cursor, and the cursor of the next; empty on the last."""
+    rows = found.order_by("-pk")
+    if cursor:
+        rows = rows.filter(pk__lt=int(cursor))
+    page = list(rows[: most + 1])
+    return page[:most], str(page[most - 1].pk) if len(page) > most else ""
 
 
 def fen_of(amount: str, currency: str) -> int:

@@ -183,8 +183,7 @@ def _find_group(request: HttpRequest, number: str) -> tuple[CustomerGroup, list[
 def _limit(node: Node | None) -> dict[str, Any] | None:
     if node is None:
         return None
-    free = None if node.cap_fen is None else node.cap_fen - node.used_fen
     return {
         "node": node.pk, "kind": node.kind, "name": node.name, "article": node.article, "status": node.status,
-        "cap": yuan(node.cap_fen), "used": yuan(node.used_fen), "available": yuan(free), "currency": "CNY",
+        "cap": yuan(node.cap_fen), "used": yuan(node.used_fen), "available": yuan(node.own_fen), "currency": "CNY",
     }  # fmt: skip

@@ -437,7 +437,7 @@ def show(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
             "totals": totals,
             "node": node,
             "available_fen": _available(node),
-            "is_stopped": node is not None and (node.status != Node.Status.ACTIVE or node.excess_cause is not None),
+            "is_stopped": node is not None and node.is_stopped,
             "contracts": [(contract, resolve_product(contract.product).name) for contract in contracts],
             "deals": [(deal, seen, resolve_product(deal.product).name) for deal, seen in pairs],
             "drawings": [(drawing, resolve_product(drawing.facility.product).name) for drawing in drawings],
@@ -533,7 +533,7 @@ def edit_row(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
 
 
 def _available(node: Node | None) -> int | None:
-    """What a member's limit takes now: nothing while it is frozen, suspended or exceeded."""
+    """What a member's limit takes now; None without one."""
     if node is None or node.cap_fen is None:
         return None
-    return node.cap_fen - node.used_fen if node.status == Node.Status.ACTIVE and node.excess_cause is None else 0
+    return 0 if node.is_stopped else node.own_fen

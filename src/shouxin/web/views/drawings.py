@@ -135,9 +135,7 @@ def _path_of(customer: Customer) -> tuple[NodeState, ...]:
     states = []
     for each in (node, node.parent):
         if each is not None:
-            free = None if each.cap_fen is None else each.cap_fen - each.used_fen
-            if each.status != each.Status.ACTIVE or each.excess_cause is not None:
-                free = 0  # it takes nothing, whatever its amounts say
+            free = 0 if each.is_stopped else each.own_fen
             states.append(
                 NodeState(each.pk, each.kind, each.name, each.article, each.status, each.cap_fen, each.used_fen, free)
             )

@@ -95,8 +95,7 @@ def _list_rows(roots: list[Node]) -> list[tuple[Node, Node, int | None, str]]:
     rows = []
     for root in roots:
         bound = single.get(root.pk, root) if root.cap_fen is None else root
-        own = None if bound.cap_fen is None else bound.cap_fen - bound.used_fen
-        rows.append((root, bound, own, STATUS_TONES[bound.status]))
+        rows.append((root, bound, bound.own_fen, STATUS_TONES[bound.status]))
     return rows
 
 
