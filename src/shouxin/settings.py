@@ -78,6 +78,7 @@ INSTALLED_APPS = [
     "shouxin.groups",
     "shouxin.limits",
     "shouxin.facilities",
+    "shouxin.payroll_groups",
     "shouxin.engagement",
     "shouxin.monitoring",
     "shouxin.reporting",
