@@ -46,5 +46,6 @@ CATALOGUE: Mapping[str, Signal] = {
         Signal("W22", "他行压缩授信 30% 以上", SEVERAL_BRANCHES, True),
         Signal("W23", "行业政策变化", OPERATION),
         Signal("W24", "非主业投资扩张", OPERATION, True),
+        Signal("W25", "代发工资缺月或成员离开单位", OPERATION, True),
     )
 }

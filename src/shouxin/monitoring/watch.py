@@ -22,6 +22,7 @@ from shouxin.limits.models import Excess, Node
 from shouxin.monitoring.alerts import raise_alert
 from shouxin.monitoring.early_signals import raise_early_signals
 from shouxin.monitoring.models import Alert
+from shouxin.monitoring.payroll_watch import watch_payrolls
 from shouxin.monitoring.reviews import plan_reviews
 from shouxin.parties.models import Customer
 from shouxin.parties.selectors import visible_customers
@@ -179,6 +180,8 @@ def end_of_day(*, as_of: dt.date) -> DayEnd:
     for customer in customers:
         watch_customer(customer, as_of=as_of)
     raise_early_signals(customers, as_of=as_of)
+    watch_payrolls(as_of=as_of)
+    watch_payrolls(as_of=as_of)
     for group in CustomerGroup.objects.filter(status="active").select_related("responsible").order_by("pk"):
         watch_group(group, as_of=as_of)
     for row in RelatedTransaction.objects.filter(must_report=True, reported_date__isnull=True, due_date__lt=as_of):

@@ -64,6 +64,7 @@ def all_breaches(digests: Path | None = None) -> list[Any]:
     from shouxin.audit.chain import list_breaches as chain_breaches
     from shouxin.limits import verify as ledger
     from shouxin.parties.verify import list_breaches as ownership_breaches
+    from shouxin.payroll_groups.verify import list_breaches as payroll_breaches
 
     with transaction.atomic():
         if connection.in_atomic_block and not connection.savepoint_ids:
@@ -71,6 +72,8 @@ def all_breaches(digests: Path | None = None) -> list[Any]:
                 cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         found: list[Any] = [*ledger.list_breaches()]
         found += [ledger.Breach("OWNERSHIP", subject, text) for subject, text in ownership_breaches()]
+        found += [ledger.Breach(f"PAYROLL_{rule}", subject, text) for rule, subject, text in payroll_breaches()]
+        found += [ledger.Breach(f"PAYROLL_{rule}", subject, text) for rule, subject, text in payroll_breaches()]
         for source in (AUDIT, ledger.JOURNAL):
             found += [
                 ledger.Breach("CHAIN", f"{breach.source} {breach.first_seq}-{breach.last_seq}", breach.reason)
