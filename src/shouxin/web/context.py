@@ -18,6 +18,7 @@ from shouxin.web.access import Visit, visit_of
 Role = RoleAssignment.Role
 _WITH_CUSTOMERS = frozenset({Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD})
 _IMPORTERS = _WITH_CUSTOMERS | {Role.IDENTIFICATION_OFFICER}
+_LENDERS = _WITH_CUSTOMERS | {Role.RISK_OFFICER, Role.APPROVER, Role.OPERATIONS, Role.AUDITOR}
 _WHOLE_BANK = {Role.RISK_OFFICER, Role.APPROVER, Role.AUDITOR}
 
 
@@ -106,6 +107,7 @@ def _sections(path: str, roles: frozenset[str], *, waiting: int, tasks: int, ste
                 item("line_list", _("授信额度"), "scale"),
                 item("limit_list", _("额度台账"), "list-tree"),
                 item("drawing_list", _("额度使用"), "credit-card"),
+                *([item("payroll_list", _("工薪联保集团"), "users-group")] if roles & _LENDERS else []),
                 item("exposure_list", _("大额与关联"), "report-analytics"),
                 *([item("portfolio", _("授信组合"), "clipboard-data")] if roles & _WHOLE_BANK else []),
             ],

@@ -30,7 +30,7 @@ from shouxin.parties.search_index import index_customers, index_customers_of_par
 from shouxin.parties.services import ContactInput, add_contact_point, classify, search_keys
 from shouxin.reporting.scenario import StoredBank, store
 from shouxin.rulebook.seed import create_register
-from shouxin.web import demo_relationship
+from shouxin.web import demo_payroll, demo_relationship
 from shouxin.web.demo import people
 
 PROSPECTS = 160
@@ -45,6 +45,7 @@ def load_once() -> Iterator[str]:
     yield "Loading the demo bank …"
     with transaction.atomic():
         load()
+        demo_payroll.furnish()
         furnish_credit()
         demo_relationship.furnish()
 

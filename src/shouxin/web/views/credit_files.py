@@ -150,7 +150,7 @@ def _act(request: HttpRequest, url: str, do: Callable[[], object], done: str | C
     return redirect(url)
 
 
-def _valid(request: HttpRequest, form: Any) -> dict[str, Any] | None:
+def valid(request: HttpRequest, form: Any) -> dict[str, Any] | None:
     if form.is_valid():
         data: dict[str, Any] = form.cleaned_data
         return data
@@ -164,7 +164,7 @@ def _valid(request: HttpRequest, form: Any) -> dict[str, Any] | None:
 @page(Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD, Role.RISK_OFFICER)
 def add_statements(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
     customer, url = _customer(visit, number), reverse("customer_credit", args=[number])
-    data = _valid(request, forms.StatementForm(request.POST, request.FILES))
+    data = valid(request, forms.StatementForm(request.POST, request.FILES))
     if data is None:
         return redirect(url)
     upload = data["file"]
@@ -195,7 +195,7 @@ def void_statement(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
         FinancialStatement.objects.select_related("customer"), pk=pk, customer__in=visit.customers
     )
     url = reverse("customer_credit", args=[statement.customer.number])
-    data = _valid(request, forms.ReasonTextForm(request.POST))
+    data = valid(request, forms.ReasonTextForm(request.POST))
     if data is None:
         return redirect(url)
     return _act(
@@ -211,7 +211,7 @@ def void_statement(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
 @page(Role.RISK_OFFICER)
 def rate_customer(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
     customer, url = _customer(visit, number), reverse("customer_credit", args=[number])
-    data = _valid(request, forms.RatingForm(request.POST, as_of=visit.business_date))
+    data = valid(request, forms.RatingForm(request.POST, as_of=visit.business_date))
     if data is None:
         return redirect(url)
     return _act(
@@ -317,7 +317,7 @@ def service_deal(request: HttpRequest, visit: Visit, pk: int, act: str) -> HttpR
         )  # fmt: skip
     if act not in shapes:
         raise Http404
-    data = _valid(request, shapes[act](request.POST))
+    data = valid(request, shapes[act](request.POST))
     if data is None:
         return redirect(url)
     acts: dict[str, Callable[[], object]] = {
@@ -381,7 +381,7 @@ def _said_of(deal: Deal, result: object, day: dt.date) -> str:
 @page(Role.RISK_OFFICER, Role.APPROVER)
 def name_managing(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
     customer, url = _customer(visit, number), reverse("customer_credit", args=[number])
-    data = _valid(request, forms.ManagingForm(request.POST))
+    data = valid(request, forms.ManagingForm(request.POST))
     if data is None:
         return redirect(url)
     return _act(
@@ -397,7 +397,7 @@ def name_managing(request: HttpRequest, visit: Visit, number: str) -> HttpRespon
 @page(Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD, Role.RISK_OFFICER)
 def add_transaction(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
     customer, url = _customer(visit, number), reverse("customer_credit", args=[number])
-    data = _valid(request, forms.TransactionForm(request.POST))
+    data = valid(request, forms.TransactionForm(request.POST))
     if data is None:
         return redirect(url)
     name = data["counterparty"].strip()
@@ -425,7 +425,7 @@ def add_transaction(request: HttpRequest, visit: Visit, number: str) -> HttpResp
 def check_event(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
     """Hold an event against the conditions of the public line (CB+3) and say what follows."""
     customer, url = _customer(visit, number), reverse("customer_credit", args=[number])
-    data = _valid(request, forms.EventForm(request.POST))
+    data = valid(request, forms.EventForm(request.POST))
     if data is None:
         return redirect(url)
     findings = public_lines.judge_event(
@@ -452,7 +452,7 @@ def add_condition(request: HttpRequest, visit: Visit, number: str) -> HttpRespon
     facility = get_object_or_404(
         Facility, pk=int(chosen) if chosen.isascii() and chosen.isdigit() else 0, customer=customer
     )
-    data = _valid(request, forms.PreconditionForm(request.POST))
+    data = valid(request, forms.PreconditionForm(request.POST))
     if data is None:
         return redirect(url)
     return _act(
@@ -470,7 +470,7 @@ def meet_condition(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
     row = get_object_or_404(Precondition.objects.select_related("facility__customer"), pk=pk)
     customer = _customer(visit, row.facility.customer.number)
     url = reverse("customer_credit", args=[customer.number])
-    data = _valid(request, forms.EvidenceForm(request.POST))
+    data = valid(request, forms.EvidenceForm(request.POST))
     if data is None:
         return redirect(url)
     return _act(
@@ -590,7 +590,7 @@ def show_group(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
 @page(Role.RISK_OFFICER)
 def rate_group(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
     group, url = _group(visit, number), reverse("group_credit", args=[number])
-    data = _valid(request, forms.RatingForm(request.POST, as_of=visit.business_date))
+    data = valid(request, forms.RatingForm(request.POST, as_of=visit.business_date))
     if data is None:
         return redirect(url)
     return _act(

@@ -1,0 +1,273 @@
+"""工薪联保集团: the list, a group with everything about it, a member with loans and fund, and each act on them."""
+
+from decimal import Decimal
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Count, F, Q, Sum
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from shouxin.audit import services as audit
+from shouxin.audit.selectors import list_entries
+from shouxin.domain.money import FEN_PER_YUAN
+from shouxin.intake.payroll_lists import STAFF_TITLES
+from shouxin.payroll_groups import accounts, forming, leaving, lending, rights, selectors
+from shouxin.payroll_groups.models import Contract, Departure, Loan, Member, PayrollGroup
+from shouxin.payroll_groups.rights import PayrollGroupError, PayrollRefusedError
+from shouxin.reporting.exports import Cell, table_xlsx
+from shouxin.web import payroll_forms as forms
+from shouxin.web.access import Role, Visit, page
+from shouxin.web.views.cases import XLSX, attachment
+
+WORKERS = (Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD)
+COUNTY = (Role.RISK_OFFICER, Role.APPROVER)
+READERS = (*WORKERS, *COUNTY, Role.OPERATIONS, Role.AUDITOR)
+
+
+def group_in_view(visit: Visit, number: str) -> PayrollGroup:
+    group = rights.groups_in_view(visit.scope).filter(number=number).first()
+    if group is None:
+        raise Http404(_("没有这个联保集团，或不在您的数据范围内"))
+    return group
+
+
+def member_in_view(visit: Visit, number: str, pk: int) -> Member:
+    member = (
+        group_in_view(visit, number).members.select_related("customer__party", "group__employer__party").filter(pk=pk)
+    )
+    found = member.first()
+    if found is None:
+        raise Http404
+    return found
+
+
+# --- the list ------------------------------------------------------------------------------------------------------
+
+
+@page(*READERS)
+def show_list(request: HttpRequest, visit: Visit) -> HttpResponse:
+    groups = _narrowed(request, visit)
+    return render(
+        request, "pages/payroll_list.html",
+        {
+            "groups": groups[:200], "q": request.GET.get("q", ""), "state": request.GET.get("state", ""),
+            "states": PayrollGroup.State.choices, "visit": visit,
+            "actions": [
+                {"label": _("导出 Excel"), "url": f"{reverse('payroll_export')}?{request.GET.urlencode()}",
+                 "icon": "download"},
+                *([{"label": _("受理组建申请"), "url": reverse("payroll_apply"), "icon": "plus", "primary": True}]
+                  if visit.has(*WORKERS) else []),
+            ],
+        },
+    )  # fmt: skip
+
+
+def _narrowed(request: HttpRequest, visit: Visit) -> Any:
+    """The groups in view with their sums in one statement, by number, employer or head, and by state."""
+    owed = F("members__loans__principal_fen") + F("members__loans__interest_fen")
+    groups = rights.groups_in_view(visit.scope).annotate(
+        member_count=Count("members", filter=Q(members__state="active"), distinct=True),
+        owed_fen=Sum(owed, filter=Q(members__loans__state="out")),
+    )
+    text, state = request.GET.get("q", "").strip(), request.GET.get("state", "")
+    if text:
+        groups = groups.filter(
+            Q(number__icontains=text) | Q(employer__party__name__icontains=text) | Q(head_name__icontains=text)
+        )
+    if state in PayrollGroup.State.values:
+        groups = groups.filter(state=state)
+    return groups.order_by("-pk")
+
+
+@page(*READERS)
+def export(request: HttpRequest, visit: Visit) -> HttpResponse:
+    rows: list[tuple[Cell, ...]] = []
+    for group in _narrowed(request, visit).prefetch_related("workplaces"):
+        report = selectors.report_of(group, as_of=visit.as_of)
+        rows.append(
+            (group.number, group.employer.party.name, group.head_name, group.unit.name, selectors.level_name(group),
+             group.get_state_display(), report.members, _yuan(report.limit_fen), _yuan(report.principal_fen),
+             _yuan(report.interest_fen), _yuan(report.fund_fen), report.largest_name, _yuan(report.largest_fen),
+             "" if report.largest_share is None else round(report.largest_share, 2))
+        )  # fmt: skip
+    audit.record(
+        actor=visit.actor, action="reporting.payroll_groups.exported", subject=("export", "payroll_groups"),
+        summary=f"导出工薪联保集团 {len(rows)} 行", business_date=visit.business_date,
+    )  # fmt: skip
+    head = (
+        "集团编号", "单位", "单位负责人", "经办信用社", "管理层级", "状态", "成员数",
+        "授信额度（元）", "本金（元）", "欠息（元）",
+        "保证基金（元）", "最大借款人", "最大借款人余额（元）", "占比（%）",
+    )  # fmt: skip
+    return attachment(table_xlsx("工薪联保集团", head, rows), XLSX, f"payroll-groups-{visit.as_of}.xlsx")
+
+
+def _yuan(fen: int) -> Cell:
+    return Decimal(fen) / FEN_PER_YUAN
+
+
+@page(*WORKERS)
+def apply(request: HttpRequest, visit: Visit) -> HttpResponse:
+    """File the employer's application."""
+    form = forms.ApplicationForm(request.POST or None, initial={"applied_date": visit.business_date})
+    findings = []
+    if request.method == "POST" and form.is_valid():
+        data = dict(form.cleaned_data)
+        employer = visit.customers.select_related("party", "unit").filter(number=data.pop("employer").strip()).first()
+        if employer is None:
+            form.add_error("employer", _("没有这个客户，或不在您的数据范围内"))
+        else:
+            try:
+                group = forming.file_application(
+                    actor=visit.actor, employer=employer, workplaces=data.pop("places"),
+                    business_date=visit.business_date, **data,
+                )  # fmt: skip
+                messages.success(request, _("已受理，编号 %(n)s。") % {"n": group.number})
+                return redirect("payroll_detail", number=group.number)
+            except PayrollRefusedError as error:
+                findings = error.findings
+            except PayrollGroupError as error:
+                form.add_error(None, str(error))
+    return render(
+        request, "pages/payroll_apply.html",
+        {"form": form, "findings": findings,
+         "crumbs": [{"url": reverse("payroll_list"), "label": _("工薪联保集团")}]},
+        status=422 if request.method == "POST" else 200,
+    )  # fmt: skip
+
+
+# --- one group -----------------------------------------------------------------------------------------------------
+
+
+@page(*READERS)
+def show(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
+    return show_page(request, visit, group_in_view(visit, number))
+
+
+def show_page(
+    request: HttpRequest, visit: Visit, group: PayrollGroup, findings: Any = (), status: int = 200
+) -> HttpResponse:
+    day = visit.as_of
+    contracts = list(group.contracts.select_related("prepared_by", "approved_by", "renews"))
+    draft = next((one for one in contracts if one.state == Contract.State.DRAFT), None)
+    members = group.members.select_related("customer__party").annotate(
+        owed=Sum(F("loans__principal_fen") + F("loans__interest_fen"), filter=Q(loans__state="out"))
+    )
+    is_worker = visit.has(*WORKERS)
+    return render(
+        request, "pages/payroll_detail.html",
+        {
+            "group": group, "visit": visit, "as_of": day, "findings": findings, "members": members,
+            "report": selectors.report_of(group, as_of=day), "level": selectors.level_name(group),
+            "contracts": contracts, "draft": draft,
+            "draft_findings": forming.contract_findings(draft, actor=visit.actor, as_of=day)
+            if draft and visit.has(Role.APPROVER) else [],
+            "fund": getattr(group, "fund", None), "payrolls": group.payrolls.select_related("entered_by")[:12],
+            "missing": selectors.missing_months(group, as_of=day), "steps": _steps(group, contracts),
+            "investigations": group.investigations.select_related("investigator"),
+            "inspections": group.inspections.select_related("inspector", "mended_by"),
+            "requested": Loan.objects.filter(member__group=group, state=Loan.State.REQUESTED).select_related(
+                "member__customer__party", "requested_by"
+            ),
+            "departures": Departure.objects.filter(member__group=group).select_related("member__customer__party")[:20],
+            "history": list_entries(subject=("payroll_group", group.pk), limit=15),
+            "is_open": group.state in PayrollGroup.OPEN, "is_worker": is_worker,
+            "is_county_risk": visit.actor.unit.is_head_office and visit.has(Role.RISK_OFFICER),
+            "is_county_approver": visit.actor.unit.is_head_office and visit.has(Role.APPROVER),
+            "may_inspect": visit.actor.unit.is_head_office and visit.has(Role.RISK_OFFICER, Role.AUDITOR),
+            "may_release": visit.has(Role.BRANCH_HEAD, Role.OPERATIONS),
+            "member_form": forms.MemberForm(as_of=day), "list_form": forms.MemberListForm(),
+            "report_form": forms.ReportForm(), "opinion_form": forms.OpinionForm(),
+            "contract_form": forms.ContractForm(initial=_contract_initial(group, visit)),
+            "account_form": forms.AccountForm(initial={"opened_date": visit.business_date}),
+            "agreement_form": forms.AgreementForm(initial={"since": visit.business_date}),
+            "fund_form": forms.FundForm(initial={"opened_date": visit.business_date}),
+            "payroll_form": forms.PayrollForm(), "inspection_form": forms.InspectionForm(),
+            "actions": [{"label": _("打印"), "print": True, "icon": "printer"}],
+            "crumbs": [{"url": reverse("payroll_list"), "label": _("工薪联保集团")}],
+        },
+        status=status,
+    )  # fmt: skip
+
+
+def _contract_initial(group: PayrollGroup, visit: Visit) -> dict[str, object]:
+    latest = selectors.latest_contract(group)
+    return {"signed_date": latest.end_date if latest else visit.business_date}
+
+
+def _steps(group: PayrollGroup, contracts: list[Contract]) -> list[dict[str, object]]:
+    """Where the forming stands, as a line of steps."""
+    signed = next((one for one in contracts if one.state == Contract.State.IN_FORCE), None)
+    facts = (
+        (_("提交申请"), f"{group.applied_by} · {group.applied_date}", True),
+        (_("县联社调查"), "", group.investigations.exists()),
+        (_("资格审查"), group.review_opinion, group.reviewed_by_id is not None),
+        (_("签订合同"), f"{signed.number} · {signed.signed_date}" if signed else "", signed is not None),
+        (_("账户与代发工资"), "", bool(group.account_number and group.payroll_agreement)),
+        (_("保证基金专户"), "", getattr(group, "fund", None) is not None),
+    )
+    first_open = next((place for place, fact in enumerate(facts) if not fact[2]), len(facts))
+    return [
+        {"title": title, "line": line,
+         "state": "done" if is_done else ("current" if place == first_open else "todo")}
+        for place, (title, line, is_done) in enumerate(facts)
+    ]  # fmt: skip
+
+
+# --- one member ------------------------------------------------------------------------------------------------------
+
+
+@page(*READERS)
+def show_member(request: HttpRequest, visit: Visit, number: str, pk: int) -> HttpResponse:
+    return show_member_page(request, visit, member_in_view(visit, number, pk))
+
+
+def show_member_page(
+    request: HttpRequest, visit: Visit, member: Member, findings: Any = (), status: int = 200
+) -> HttpResponse:
+    departure = member.departures.first()
+    contract = selectors.contract_on(member.group, day=visit.business_date)
+    return render(
+        request, "pages/payroll_member.html",
+        {
+            "member": member, "group": member.group, "visit": visit, "findings": findings, "as_of": visit.as_of,
+            "loans": member.loans.select_related("requested_by", "released_by", "taken_over_from").prefetch_related(
+                "entries"
+            ),
+            "fund_entries": member.fund_entries.select_related("entered_by"),
+            "paid_fen": accounts.contributed_fen(member), "free_fen": lending.free_contribution_fen(member),
+            "owed_fen": selectors.owed_fen(member), "wages": member.wages.select_related("payroll")[:12],
+            "applicant_findings": forming.applicant_findings(member, as_of=visit.business_date)
+            if member.state in Member.CANDIDATES else [],
+            "departure": departure,
+            "departure_findings": leaving.departure_findings(departure)
+            if departure and departure.state == Departure.State.OPEN else [],
+            "is_worker": visit.has(*WORKERS), "may_release": visit.has(Role.BRANCH_HEAD, Role.OPERATIONS),
+            "is_county": visit.actor.unit.is_head_office and visit.has(*COUNTY),
+            "is_candidate": member.state in Member.CANDIDATES,
+            "complete_form": forms.CompleteMemberForm(), "review_form": forms.ReviewMemberForm(),
+            "supplement_form": forms.SupplementForm(), "departure_form": forms.DepartureForm(),
+            "fund_form": forms.PayFundForm(
+                initial={"account_number": member.group.fund.number} if hasattr(member.group, "fund") else None
+            ),
+            "loan_form": forms.LoanForm(initial={"due_date": contract.end_date if contract else None}),
+            "repay_form": forms.RepayForm(), "interest_form": forms.InterestForm(), "breach_form": forms.BreachForm(),
+            "leader_form": forms.LeaderForm(), "voucher_form": forms.VoucherForm(),
+            "crumbs": [
+                {"url": reverse("payroll_list"), "label": _("工薪联保集团")},
+                {"url": reverse("payroll_detail", args=[member.group.number]),
+                 "label": member.group.employer.party.name},
+            ],
+        },
+        status=status,
+    )  # fmt: skip
+
+
+@page(*WORKERS)
+def list_template(request: HttpRequest, visit: Visit) -> HttpResponse:  # noqa: ARG001
+    """An empty sheet for the employer's list."""
+    head = [titles[0] for titles in STAFF_TITLES.values()]
+    return attachment(table_xlsx("成员名单", head, []), XLSX, "payroll-members.xlsx")
