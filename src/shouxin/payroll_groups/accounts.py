@@ -103,7 +103,7 @@ def pay_into_fund(
     """A member pays into the fund, into its special account and no other (RC-15, RC-16). A voucher books once."""
     group = rights.locked(member.group, *PayrollGroup.OPEN)
     rights.require(actor, group, rights.CREDIT_UNION, day=business_date)
-    fund = _locked_fund(group)
+    fund, member = _locked_fund(group), rights.locked_member(member)
     if account_number.strip() != fund.number:
         raise PayrollRefusedError(
             [
@@ -131,7 +131,7 @@ def refund(*, actor: Staff, member: Member, voucher: str, business_date: dt.date
     """
     group = rights.locked(member.group, *_HELD)
     rights.require(actor, group, rights.CREDIT_UNION_HEAD, day=business_date)
-    fund = _locked_fund(group)
+    fund, member = _locked_fund(group), rights.locked_member(member)
     debts = [Debt(name, owed) for name, owed in debts_of(group)]
     rights.refuse_if_any(judge_all_repaid(debts, act="动用保证基金", article="RC-17", where="第六条"))
     if group.state != PayrollGroup.State.DISSOLVED and member.state != Member.State.LEFT:

@@ -26,7 +26,7 @@ def ask_to_leave(*, actor: Staff, member: Member, kind: str, reason: str, busine
     """
     group = rights.locked(member.group, PayrollGroup.State.ACTIVE)
     rights.require(actor, group, rights.CREDIT_UNION, day=business_date)
-    member = Member.objects.select_for_update(of=("self",)).select_related("customer__party").get(pk=member.pk)
+    member = rights.locked_member(member)
     if member.state != Member.State.ACTIVE:
         raise PayrollGroupError(f"{member} {member.get_state_display()}，不是在册成员。")
     if not reason.strip():

@@ -67,7 +67,7 @@ def request_loan(
     rights.require(actor, group, rights.CREDIT_UNION, day=business_date)
     if amount_fen <= 0 or not number.strip():
         raise PayrollGroupError("请填写借据号和大于 0 的贷款额（元）。")
-    member = _locked_member(member)
+    member = rights.locked_member(member)
     found = rights.refuse_if_any(
         loan_findings(member, amount_fen=amount_fen, loan_date=business_date, due_date=due_date)
     )
@@ -92,7 +92,7 @@ def release_loan(*, actor: Staff, loan: Loan, business_date: dt.date) -> Loan:
     """A second person pays a loan out; everything is judged anew under lock, the limit by the database as well."""
     group = rights.locked(loan.member.group, *PayrollGroup.OPEN)
     rights.require(actor, group, rights.CREDIT_UNION_HEAD, day=business_date)
-    member = _locked_member(loan.member)
+    member = rights.locked_member(loan.member)
     loan = _locked_loan(loan, Loan.State.REQUESTED)
     if loan.requested_by_id == actor.pk:
         raise PayrollGroupError("经办人不能复核自己的放款（四眼原则）。")
@@ -244,7 +244,3 @@ def _locked_loan(loan: Loan, state: str) -> Loan:
     if found.state != state:
         raise PayrollGroupError(f"借据 {found.number} {found.get_state_display()}，不能这样办理。")
     return found
-
-
-def _locked_member(member: Member) -> Member:
-    return Member.objects.select_for_update(of=("self",)).select_related("group", "customer__party").get(pk=member.pk)

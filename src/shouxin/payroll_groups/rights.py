@@ -15,7 +15,7 @@ from shouxin.bank.models import RoleAssignment, Staff
 from shouxin.bank.scope import DataScope, roles_of, scope_of
 from shouxin.domain.findings import Finding
 from shouxin.parties.selectors import visible_customers
-from shouxin.payroll_groups.models import PayrollGroup
+from shouxin.payroll_groups.models import Member, PayrollGroup
 
 _Role = RoleAssignment.Role
 CREDIT_UNION = frozenset({_Role.CUSTOMER_MANAGER, _Role.BRANCH_HEAD})
@@ -79,6 +79,11 @@ def locked(group: PayrollGroup, *states: str) -> PayrollGroup:
         names = "、".join(str(PayrollGroup.State(state).label) for state in states)
         raise PayrollGroupError(f"集团{found.get_state_display()}，此步骤只适用于：{names}。")
     return found
+
+
+def locked_member(member: Member) -> Member:
+    """A member as they are now, under lock."""
+    return Member.objects.select_for_update(of=("self",)).select_related("group", "customer__party").get(pk=member.pk)
 
 
 def trace(actor: Staff | None, group: PayrollGroup, what: str, summary: str, day: dt.date) -> None:

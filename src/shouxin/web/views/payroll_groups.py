@@ -173,19 +173,25 @@ def show_page(
                 "member__customer__party", "requested_by"
             ),
             "departures": Departure.objects.filter(member__group=group).select_related("member__customer__party")[:20],
-            "history": list_entries(subject=("payroll_group", group.pk), limit=15),
+            "history": [
+                {"title": entry.summary, "line": f"{entry.business_date} · {entry.actor_name}"}
+                for entry in list_entries(subject=("payroll_group", group.pk), limit=12)
+            ],
             "is_open": group.state in PayrollGroup.OPEN, "is_worker": is_worker,
             "is_county_risk": visit.actor.unit.is_head_office and visit.has(Role.RISK_OFFICER),
             "is_county_approver": visit.actor.unit.is_head_office and visit.has(Role.APPROVER),
             "may_inspect": visit.actor.unit.is_head_office and visit.has(Role.RISK_OFFICER, Role.AUDITOR),
             "may_release": visit.has(Role.BRANCH_HEAD, Role.OPERATIONS),
-            "member_form": forms.MemberForm(as_of=day), "list_form": forms.MemberListForm(),
-            "report_form": forms.ReportForm(), "opinion_form": forms.OpinionForm(),
-            "contract_form": forms.ContractForm(initial=_contract_initial(group, visit)),
-            "account_form": forms.AccountForm(initial={"opened_date": visit.business_date}),
-            "agreement_form": forms.AgreementForm(initial={"since": visit.business_date}),
-            "fund_form": forms.FundForm(initial={"opened_date": visit.business_date}),
-            "payroll_form": forms.PayrollForm(), "inspection_form": forms.InspectionForm(),
+            "member_form": forms.MemberForm(auto_id="member_%s", as_of=day),
+            "list_form": forms.MemberListForm(auto_id="list_%s"),
+            "report_form": forms.ReportForm(auto_id="report_%s"),
+            "opinion_form": forms.OpinionForm(auto_id="opinion_%s"),
+            "contract_form": forms.ContractForm(auto_id="contract_%s", initial=_contract_initial(group, visit)),
+            "account_form": forms.AccountForm(auto_id="account_%s", initial={"opened_date": visit.business_date}),
+            "agreement_form": forms.AgreementForm(auto_id="agreement_%s", initial={"since": visit.business_date}),
+            "fund_form": forms.FundForm(auto_id="fund_%s", initial={"opened_date": visit.business_date}),
+            "payroll_form": forms.PayrollForm(auto_id="payroll_%s"),
+            "inspection_form": forms.InspectionForm(auto_id="inspection_%s"),
             "actions": [{"label": _("打印"), "print": True, "icon": "printer"}],
             "crumbs": [{"url": reverse("payroll_list"), "label": _("工薪联保集团")}],
         },
@@ -234,9 +240,7 @@ def show_member_page(
         request, "pages/payroll_member.html",
         {
             "member": member, "group": member.group, "visit": visit, "findings": findings, "as_of": visit.as_of,
-            "loans": member.loans.select_related("requested_by", "released_by", "taken_over_from").prefetch_related(
-                "entries"
-            ),
+            "loans": _loans(member),
             "fund_entries": member.fund_entries.select_related("entered_by"),
             "paid_fen": accounts.contributed_fen(member), "free_fen": lending.free_contribution_fen(member),
             "owed_fen": selectors.owed_fen(member), "wages": member.wages.select_related("payroll")[:12],
@@ -248,14 +252,17 @@ def show_member_page(
             "is_worker": visit.has(*WORKERS), "may_release": visit.has(Role.BRANCH_HEAD, Role.OPERATIONS),
             "is_county": visit.actor.unit.is_head_office and visit.has(*COUNTY),
             "is_candidate": member.state in Member.CANDIDATES,
-            "complete_form": forms.CompleteMemberForm(), "review_form": forms.ReviewMemberForm(),
-            "supplement_form": forms.SupplementForm(), "departure_form": forms.DepartureForm(),
-            "fund_form": forms.PayFundForm(
-                initial={"account_number": member.group.fund.number} if hasattr(member.group, "fund") else None
+            "complete_form": forms.CompleteMemberForm(auto_id="complete_%s"),
+            "review_form": forms.ReviewMemberForm(auto_id="review_%s"),
+            "supplement_form": forms.SupplementForm(auto_id="supplement_%s"),
+            "departure_form": forms.DepartureForm(auto_id="departure_%s"),
+            "fund_form": forms.PayFundForm(auto_id="fund_%s", initial=_fund_initial(member.group)),
+            "loan_form": forms.LoanForm(
+                auto_id="loan_%s", initial={"due_date": contract.end_date if contract else None}
             ),
-            "loan_form": forms.LoanForm(initial={"due_date": contract.end_date if contract else None}),
-            "repay_form": forms.RepayForm(), "interest_form": forms.InterestForm(), "breach_form": forms.BreachForm(),
-            "leader_form": forms.LeaderForm(), "voucher_form": forms.VoucherForm(),
+
+            "leader_form": forms.LeaderForm(auto_id="leader_%s"),
+            "voucher_form": forms.VoucherForm(auto_id="voucher_%s"),
             "crumbs": [
                 {"url": reverse("payroll_list"), "label": _("工薪联保集团")},
                 {"url": reverse("payroll_detail", args=[member.group.number]),
@@ -264,6 +271,23 @@ def show_member_page(
         },
         status=status,
     )  # fmt: skip
+
+
+def _fund_initial(group: PayrollGroup) -> dict[str, object]:
+    return {"account_number": group.fund.number} if hasattr(group, "fund") else {}
+
+
+def _loans(member: Member) -> list[dict[str, object]]:
+    """The member's loans with the forms of each, whose fields have ids of their own."""
+    loans = member.loans.select_related("requested_by", "released_by", "taken_over_from").prefetch_related("entries")
+    return [
+        {
+            "loan": loan, "repay_form": forms.RepayForm(auto_id=f"repay{loan.pk}_%s"),
+            "interest_form": forms.InterestForm(auto_id=f"interest{loan.pk}_%s"),
+            "breach_form": forms.BreachForm(auto_id=f"breach{loan.pk}_%s"),
+        }
+        for loan in loans
+    ]  # fmt: skip
 
 
 @page(*WORKERS)
