@@ -142,6 +142,12 @@ class PolicyBook:
             raise NotInForceError(f"参数 {key}（{parameter.title}）在 {as_of} 没有生效的取值")
         return InForce(parameter, max(in_force, key=lambda v: (v.institution is not None, v.valid_from)))
 
+    def find(self, key: str, as_of: dt.date) -> InForce | None:
+        """The same, or None on a day before the rule came into force or after it ended: then it judges nothing."""
+        if not any(value.is_in_force(as_of) for value in self.parameter(key).values):
+            return None
+        return self.at(key, as_of)
+
     def decimal(self, key: str, as_of: dt.date) -> Decimal:
         return self.at(key, as_of).decimal
 

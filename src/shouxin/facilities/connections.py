@@ -89,7 +89,8 @@ def customers_of(candidate: Candidate) -> set[int]:
 class LargeExposure:
     """A customer or a connected set with its exposure after conversion, percent of net Tier 1.
 
-    ``hidden_count`` of its customers lie outside the view: they count in the sum and are not named.
+    ``hidden_count`` of its customers lie outside the view: they count in the sum and are not named. ``group_name`` is
+    that of the confirmed group whose members with credit the set is, empty for a wider set or a single customer.
     """
 
     names: tuple[str, ...]
@@ -101,7 +102,9 @@ class LargeExposure:
     is_above_limit: bool
     starts_dependence_test: bool
     room_fen: int
+    limit_citation: str
     hidden_count: int = 0
+    group_name: str = ""
 
     @property
     def exposure_wan(self) -> str:
@@ -112,7 +115,8 @@ class LargeExposure:
 def large_exposures(
     *, as_of: dt.date, customers: Iterable[Customer], is_scoped: bool = False
 ) -> list[LargeExposure]:  # fmt: skip
-    """Every customer and every connected set with credit, largest first (X16-X19). Empty without a Tier 1 figure.
+    """Every customer and every connected set with credit, largest first (X16-X19). Empty without a Tier 1 figure and
+    on days before the rule was in force.
 
     A set is always held whole against its limit; with ``is_scoped`` only the customers given are named in it.
     """
@@ -120,7 +124,9 @@ def large_exposures(
     if tier1 is None:
         return []
     book = load_book()
-    threshold = book.at("le.threshold_pct", as_of)
+    threshold = book.find("le.threshold_pct", as_of)
+    if threshold is None:
+        return []
     single, connected = book.at("le.single_nonbank_pct", as_of), book.at("le.connected_nonbank_pct", as_of)
     single, connected = (effective_limit(limit.parameter.key, as_of) for limit in (single, connected))
     dependence = book.at("le.dependence_test_pct", as_of)
@@ -130,7 +136,8 @@ def large_exposures(
     for pk in with_credit:
         if not any(pk in found for found in sets):
             sets.add(connected_set(people[pk], as_of=as_of))
-    sets |= {found for found in _groups_of(with_credit, as_of) if len(found) > 1}
+    groups = _groups_of(with_credit, as_of)
+    sets |= {found for found in groups if len(found) > 1}
     everyone = with_credit | set().union(*sets) if sets else with_credit
     totals = totals_of_customers(everyone, as_of=as_of)
     names = dict(Customer.objects.filter(pk__in=everyone).values_list("pk", "party__name"))
@@ -147,21 +154,23 @@ def large_exposures(
                 exposure_fen=exposure, share=share,
                 is_large=threshold.allows(share), limit_percent=limit.decimal, is_above_limit=not limit.allows(share),
                 starts_dependence_test=len(ids) == 1 and dependence.allows(share), room_fen=max(0, room),
+                limit_citation=limit.citation, group_name=groups.get(ids, "") if len(ids) > 1 else "",
             )
         )  # fmt: skip
     return sorted(rows, key=lambda row: (-row.share, row.names))
 
 
-def _groups_of(customers: set[int], as_of: dt.date) -> set[frozenset[int]]:
-    """The members with credit of every confirmed group: held against the limit beside the wider connected set."""
+def _groups_of(customers: set[int], as_of: dt.date) -> dict[frozenset[int], str]:
+    """The members with credit of every confirmed group, by name: a group is held against the limit beside the wider
+    connected set."""
     memberships = memberships_on(as_of)
     groups = memberships.filter(customer__in=customers).values("group")
-    members: defaultdict[int, set[int]] = defaultdict(set)
+    members: defaultdict[tuple[int, str], set[int]] = defaultdict(set)
     with_credit = deals_on(as_of).values("customer")
     whole = memberships.filter(group__in=groups, customer__in=with_credit)
-    for group, customer in whole.values_list("group", "customer"):
-        members[group].add(customer)
-    return {frozenset(ids) for ids in members.values()}
+    for pk, name, customer in whole.values_list("group", "group__name", "customer"):
+        members[pk, name].add(customer)
+    return {frozenset(ids): name for (_, name), ids in members.items()}
 
 
 # --- guarantees inside a group --------------------------------------------------------------------------------------

@@ -120,6 +120,7 @@ urlpatterns = [
     path("portfolio/export.xlsx", portfolio.export, name="portfolio_export"),
     path("portfolio/total/", portfolio.total, name="portfolio_total"),
     path("exposures/", lines.show_exposures, name="exposure_list"),
+    path("exposures/g14/", lines.show_g14, name="exposure_g14"),
     path("exposures/g14.xlsx", lines.export_g14, name="g14_export"),
     path("exposures/related/", lines.add_related, name="related_add"),
     path("tasks/", cases.show_tasks, name="task_list"),
