@@ -128,7 +128,7 @@ def test_only_non_financial_legal_persons_have_a_line(
     customer = add_customer(
         actor=None, party=party, unit=small_bank.west, owner=small_bank.manager_west, business_date=DAY
     )
-    found = [(f.code, f.article) for f in line_judging.judge_eligible(customer)]
+    found = [(f.code, f.article) for f in line_judging.judge_eligible(customer, as_of=DAY)]
     assert found == ([("NOT_ELIGIBLE", "CB-09")] if is_refused else [])
 
 

@@ -118,7 +118,7 @@ def test_the_customer_is_the_legal_person_and_its_branches_draw_in_its_line(demo
     f.party.refresh_from_db()
     refusals = [x["code"] for x in demo_bank.draw("F", "2", by="suny").findings if x["severity"] == "refuse"]
     assert refusals == ["NOT_A_LEGAL_PERSON"]
-    (finding,) = line_judging.judge_eligible(f)
+    (finding,) = line_judging.judge_eligible(f, as_of=DAY)
     assert (finding.code, "请以其法人为对象" in finding.message) == ("NOT_ELIGIBLE", True)
 
 
@@ -140,7 +140,7 @@ def test_a_financial_company_is_a_member_without_a_line_and_told_apart(demo_bank
     run_determination(actor=demo_bank.staff("gaoyl"), as_of=DAY, business_date=DAY)
     members = set(CandidateMember.objects.filter(is_customer=True).values_list("party_id", flat=True))
     assert party.pk in members
-    assert [x.article for x in line_judging.judge_eligible(lender)] == ["CB-09"]
+    assert [x.article for x in line_judging.judge_eligible(lender, as_of=DAY)] == ["CB-09"]
     of_a = Membership.objects.filter(customer=a)[0]
     Membership.objects.create(group=of_a.group, customer=lender, basis="一", valid=of_a.valid, recorded=of_a.recorded)
     body = group_statistics(actor=demo_bank.staff("fengxc"), as_of=DAY, business_date=DAY)

@@ -124,7 +124,7 @@ def large_exposures(
     if tier1 is None:
         return []
     book = load_book()
-    threshold = book.find("le.threshold_pct", as_of)
+    threshold = book.in_force("le.threshold_pct", as_of)
     if threshold is None:
         return []
     single, connected = book.at("le.single_nonbank_pct", as_of), book.at("le.connected_nonbank_pct", as_of)

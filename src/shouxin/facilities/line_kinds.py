@@ -101,7 +101,7 @@ def _balance_and_syndicate(members: list[int], amount_fen: int, as_of: dt.date) 
     """The balance is held against capital as the line is (A-04); demand above the ratios suggests a syndicate."""
     findings: list[Finding] = []
     use = group_total_fen(members, as_of=as_of)
-    if "balance" in load_book().items("group.limit.measure", as_of):
+    if "balance" in load_book().items_in_force("group.limit.measure", as_of):
         findings += [
             finding
             for finding in rules.judge_group_total(amount_fen=use, as_of=as_of, what="集团现有用信")
@@ -187,7 +187,7 @@ def _judge_customer(case: Case, as_of: dt.date) -> Judgement:
     valid_from, valid_to = period_of(case)
     rating, evaluation = find_rating(customer=customer, as_of=as_of), find_evaluation(customer=customer, as_of=as_of)
     group = find_group_of(customer.pk, as_of=as_of)
-    findings = judge_eligible(customer)
+    findings = judge_eligible(customer, as_of=as_of)
     if amount <= 0:
         findings.append(Finding("AMOUNT_NOT_POSITIVE", Severity.REFUSE, "额度须大于 0。", "CB-07"))
     if group is not None:
@@ -236,7 +236,9 @@ def _judge_customer(case: Case, as_of: dt.date) -> Judgement:
 
 def _judge_revolving(customer: Customer, is_revolving: bool, as_of: dt.date) -> tuple[list[Finding], list[str]]:
     """Whether what is repaid may be drawn again. One that may not counts what was ever drawn, so it begins unused."""
-    rule = load_book().at("line.revolving", as_of)
+    rule = load_book().in_force("line.revolving", as_of)
+    if rule is None:
+        return [], []
     if is_revolving:
         if rule.value.text == "yes":
             return [], []
@@ -305,7 +307,9 @@ def _judge_public(case: Case, as_of: dt.date) -> Judgement:
     valid_from, valid_to = period_of(case)
     node = Node.objects.filter(customer=customer, kind=Node.Kind.CUSTOMER).first()
     general = node.cap_fen if node is not None else None
-    findings = judge_eligible(customer) + public_lines.judge_within_general(amount_fen=amount, general_fen=general)
+    findings = judge_eligible(customer, as_of=as_of) + public_lines.judge_within_general(
+        amount_fen=amount, general_fen=general, as_of=as_of
+    )
     term, exceptions = judge_term(valid_from, valid_to, as_of=as_of)
     tests = public_lines.eligibility(customer, as_of=as_of)
     for test in tests:
@@ -318,10 +322,11 @@ def _judge_public(case: Case, as_of: dt.date) -> Judgement:
                 )
             )  # fmt: skip
     rating = find_rating(customer=customer, as_of=as_of)
-    if rating is None:
+    if rating is None and is_in_force("rating.valid_months", as_of):
         findings.append(Finding("RATING_MISSING", Severity.REFUSE, "没有有效的信用等级，须先评级。", "CB+12"))
     aggregate = aggregate_after(customer, max(general or 0, amount), as_of=as_of)
-    is_simple = bool(case.payload.get("is_renewal"))  # CB+10: the internal line stays as it is
+    simple = load_book().in_force("public_line.simple_renewal", as_of)  # CB+10: the internal line stays as it is
+    is_simple = bool(case.payload.get("is_renewal")) and simple is not None and simple.value.text == "yes"
     return Judgement(
         findings=[*findings, *term],
         facts={"general_line_fen": general, "rating": rating.grade if rating else ""},

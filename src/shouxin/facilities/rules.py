@@ -46,8 +46,12 @@ def percent(figure: Decimal) -> str:
 
 
 def judge_group_total(*, amount_fen: int, as_of: dt.date, what: str = "集团授信额度") -> list[Finding]:
-    """A group's line or use against 15 % of net capital (JS-11, HA-06), with the quarter-end view beside it (A-04)."""
-    load_book().at("group.limit.pct_net_capital", as_of)
+    """A group's line or use against 15 % of net capital (JS-11, HA-06), with the quarter-end view beside it (A-04).
+
+    Before the limit was in force nothing is said.
+    """
+    if load_book().in_force("group.limit.pct_net_capital", as_of) is None:
+        return []
     limit = effective_limit("group.limit.pct_net_capital", as_of)
     year_end = find_year_end_capital(kind=CapitalFigure.Kind.NET, as_of=as_of)
     if year_end is not None and (expired := judge_age(year_end, as_of=as_of)):
@@ -96,11 +100,11 @@ def judge_age(figure: CapitalFigure, *, as_of: dt.date) -> list[Finding]:
     is_year_end = (figure.date.month, figure.date.day) == (12, 31)
     book = load_book()
     months = (
-        book.at("capital.year_end_max_months", as_of)
+        book.in_force("capital.year_end_max_months", as_of)
         if is_year_end
-        else book.at("capital.quarter_end_max_months", as_of)
+        else book.in_force("capital.quarter_end_max_months", as_of)
     )
-    if as_of <= add_months(figure.date, int(months.decimal)):
+    if months is None or as_of <= add_months(figure.date, int(months.decimal)):
         return []
     return [
         Finding(
@@ -158,7 +162,9 @@ def _quarter_end_view(
 
 def judge_approver(*, is_head_office: bool, is_approver: bool, as_of: dt.date) -> list[Finding]:
     """Every group amount, however small, is approved at head office (JS-05)."""
-    level = load_book().at("group.approval_level", as_of)
+    level = load_book().in_force("group.approval_level", as_of)
+    if level is None:
+        return []
     if is_approver and (is_head_office or level.value.text != "head_office"):
         return []
     return [
@@ -175,7 +181,9 @@ def judge_approver(*, is_head_office: bool, is_approver: bool, as_of: dt.date) -
 
 def judge_meeting(*, amount_fen: int, minutes_number: str, as_of: dt.date) -> list[Finding]:
     """Above the threshold the president's meeting comes first (JS-13); at the threshold it is not needed (A-07)."""
-    threshold = load_book().at("group.meeting_threshold", as_of)
+    threshold = load_book().in_force("group.meeting_threshold", as_of)
+    if threshold is None:
+        return []
     needs_meeting = threshold.allows(Decimal(amount_fen) / FEN_PER_WAN)
     if not needs_meeting or minutes_number.strip():
         return []
@@ -296,7 +304,7 @@ def same_person_finding() -> Finding:
 
 def legal_basis(*, as_of: dt.date) -> list[str]:
     """The laws and rules that every line prints (CB-05), in the order of their rank."""
-    return list(load_book().items("line.legal_basis", as_of))
+    return list(load_book().items_in_force("line.legal_basis", as_of))
 
 
 # --- drawing ------------------------------------------------------------------------------------------------------

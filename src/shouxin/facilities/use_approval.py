@@ -28,7 +28,7 @@ def kind_of(drawing: Drawing, *, is_under_public_line: bool) -> Case.Kind:
     """Which of the three ways a drawing takes."""
     if is_under_public_line:
         return Case.Kind.USE_PUBLIC
-    exempt = load_book().items("use.exempt_products", drawing.value_date)
+    exempt = load_book().items_in_force("use.exempt_products", drawing.value_date)
     product = find_product(drawing.facility.product, as_of=drawing.value_date).code
     if drawing.counted_fen == 0 or product in exempt:
         return Case.Kind.USE_EXEMPT

@@ -73,7 +73,7 @@ class PartFour:
 def part_four(*, as_of: dt.date) -> PartFour:
     """The report of the quarter that ended last on or before a day."""
     end = quarter_end_on_or_before(as_of)
-    days = load_book().find("report.g14_quarter_days", end)
+    days = load_book().in_force("report.g14_quarter_days", end)
     if days is None:
         return PartFour(end, None, "", [])
     due = end + dt.timedelta(days=int(days.decimal))
