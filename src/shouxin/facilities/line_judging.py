@@ -189,15 +189,20 @@ def is_in_force(key: str, as_of: dt.date) -> bool:
     return load_book().in_force(key, as_of) is not None
 
 
-def judge_rating(grade: str | None, *, who: str, article: str, as_of: dt.date) -> tuple[list[Finding], list[str]]:
-    """Rating first, then line (CB+12, JS-03); a restricted rating moves the decision one level up (CB+6)."""
-    if load_book().in_force("rating.valid_months", as_of) is None:
+def judge_rating(
+    grade: str | None, *, who: str, as_of: dt.date, is_group: bool = False
+) -> tuple[list[Finding], list[str]]:
+    """Rating first, then line (CB+12, of a group as a whole JS-03); a restricted rating moves the decision one level
+    up (CB+6)."""
+    book = load_book()
+    rule = book.in_force("group.rating_required", as_of) if is_group else book.in_force("rating.valid_months", as_of)
+    if rule is None or rule.value.text == "no":
         return [], []
     if grade is None:
         return [
             Finding(
-                "RATING_MISSING", Severity.REFUSE, f"{who} 没有有效的信用等级，须先评级、后授信。", article,
-                message_en="A rating is needed first.", remedy="请风险审查岗先评级。",
+                "RATING_MISSING", Severity.REFUSE, f"{who} 没有有效的信用等级，须先评级、后授信。", rule.article,
+                rule.citation, message_en="A rating is needed first.", remedy="请风险审查岗先评级。",
             )
         ], []  # fmt: skip
     restricted = load_book().in_force("line.restricted_rating", as_of)

@@ -32,7 +32,7 @@ from shouxin.facilities.line_judging import (
     tenor_of,
 )
 from shouxin.facilities.models import CustomerLine
-from shouxin.facilities.selectors import group_total_fen, totals_of_customers
+from shouxin.facilities.selectors import group_total_fen, loans_total_fen, totals_of_customers
 from shouxin.groups.models import CustomerGroup
 from shouxin.groups.selectors import find_group_of, list_members, open_candidates_with
 from shouxin.limits import services as limits
@@ -69,7 +69,7 @@ def _judge_group(case: Case, as_of: dt.date) -> Judgement:
         findings.append(Finding("AMOUNT_NOT_POSITIVE", Severity.REFUSE, "集团额度须大于 0。", "JS-04"))
     term, exceptions = judge_term(proposal.valid_from, proposal.valid_to, as_of=as_of)
     rated, restricted = judge_rating(
-        rating.grade if rating else None, who=f"集团 {group.name}", article="JS-03", as_of=as_of
+        rating.grade if rating else None, who=f"集团 {group.name}", as_of=as_of, is_group=True
     )
     evaluated, above = judge_evaluation(evaluation, amount_fen=amount, as_of=as_of, who=f"集团 {group.name}")
     findings += [*term, *rated, *evaluated, *_balance_and_syndicate(members, amount, as_of)]
@@ -169,17 +169,28 @@ def _customer(case: Case) -> Customer:
 def aggregate_after(customer: Customer, amount_fen: int, *, as_of: dt.date) -> int:
     """The group's credit after the act: this customer's new line and what the others of its group use (BR-09).
 
-    For an undecided customer the largest of the proposed groups counts (A-02).
+    Of their credit and their loans the larger counts, so that either above the authority goes up (A-19). For an
+    undecided customer the largest of the proposed groups counts (A-02).
     """
     group = find_group_of(customer.pk, as_of=as_of)
     if group is not None:
         others = {m.customer_id for m in list_members(group, as_of=as_of)} - {customer.pk}
-        return amount_fen + group_total_fen(others, as_of=as_of)
+        return amount_fen + _credit_or_loans(others, as_of)
     totals = [amount_fen]
     for candidate in open_candidates_with(customer.party_id):
         others = connections.customers_of(candidate) - {customer.pk}
-        totals.append(amount_fen + group_total_fen(others, as_of=as_of))
+        totals.append(amount_fen + _credit_or_loans(others, as_of))
     return max(totals)
+
+
+def _credit_or_loans(customer_ids: set[int], as_of: dt.date) -> int:
+    """What some customers use together, or what they owe in loans, whichever is more, as far as the policy asks."""
+    rule = load_book().in_force("group.authority_measures", as_of)
+    credit = group_total_fen(customer_ids, as_of=as_of)
+    if rule is None or "loans" not in rule.value.text:
+        return credit
+    loans = loans_total_fen(customer_ids, as_of=as_of)
+    return max(credit, loans) if "credit" in rule.value.text else loans
 
 
 def _judge_customer(case: Case, as_of: dt.date) -> Judgement:
@@ -211,9 +222,7 @@ def _judge_customer(case: Case, as_of: dt.date) -> Judgement:
         as_of=as_of,
     )
     term, exceptions = judge_term(valid_from, valid_to, as_of=as_of)
-    rated, restricted = judge_rating(
-        rating.grade if rating else None, who=customer.party.name, article="CB+12", as_of=as_of
-    )
+    rated, restricted = judge_rating(rating.grade if rating else None, who=customer.party.name, as_of=as_of)
     evaluated, above = judge_evaluation(evaluation, amount_fen=amount, as_of=as_of, who=customer.party.name)
     findings += judge_sub_limits_below_use({customer.pk: amount}, as_of=as_of)
     turning, turns = _judge_revolving(customer, case.payload.get("is_revolving", True), as_of)

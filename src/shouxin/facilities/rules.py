@@ -124,7 +124,7 @@ def _quarter_end_view(
 ) -> list[Finding]:
     """Beside the limit, the latest figure's ratio: above 15 % or at the warn line it warns, it never refuses."""
     share = Decimal(amount_fen) * 100 / quarter_end.amount_fen
-    warn = load_book().at("group.indicator.warn_pct", as_of)
+    warn = load_book().in_force("group.indicator.warn_pct", as_of)
     inputs = {
         what: wan(amount_fen),
         f"资本净额（{quarter_end.date}）": wan(quarter_end.amount_fen),
@@ -142,7 +142,7 @@ def _quarter_end_view(
                 inputs=inputs,
             )
         ]
-    if warn.allows(share):
+    if warn is not None and warn.allows(share):
         return [
             Finding(
                 "GROUP_AT_WARN_LINE",
@@ -201,8 +201,12 @@ def judge_meeting(*, amount_fen: int, minutes_number: str, as_of: dt.date) -> li
     ]
 
 
-def judge_allocation(*, line_fen: int, sub_limits_fen: Mapping[int, int], member_ids: Collection[int]) -> list[Finding]:
+def judge_allocation(
+    *, line_fen: int, sub_limits_fen: Mapping[int, int], member_ids: Collection[int], as_of: dt.date
+) -> list[Finding]:
     """Each member has a highest limit (BR-12), only members have one, and together they stay within the line."""
+    required = load_book().in_force("group.sub_limit_required", as_of)
+    is_required = required is not None and required.value.text == "yes"
     names = dict(Customer.objects.filter(pk__in={*member_ids, *sub_limits_fen}).values_list("pk", "party__name"))
     findings = [
         Finding(
@@ -212,7 +216,7 @@ def judge_allocation(*, line_fen: int, sub_limits_fen: Mapping[int, int], member
             "BR-12",
             "《银行集团客户授信业务风险管理办法》第七条",
         )
-        for customer in sorted(set(member_ids) - set(sub_limits_fen))
+        for customer in sorted(set(member_ids) - set(sub_limits_fen) if is_required else ())
     ]
     findings += [
         Finding(
@@ -391,8 +395,9 @@ def _judge_product(request: "DrawingRequest") -> list[Finding]:
 
 def _judge_sub_limit(customer: Customer, day: dt.date) -> list[Finding]:
     """A member of a group without a highest limit of its own cannot draw (BR-12)."""
+    required = load_book().in_force("group.sub_limit_required", day)
     group = find_group_of(customer.pk, as_of=day)
-    if group is None:
+    if group is None or required is None or required.value.text != "yes":
         return []
     node = Node.objects.filter(customer=customer, kind=Node.Kind.CUSTOMER).first()
     if node is not None and node.cap_fen is not None:
@@ -402,8 +407,8 @@ def _judge_sub_limit(customer: Customer, day: dt.date) -> list[Finding]:
             "MEMBER_WITHOUT_SUB_LIMIT",
             Severity.REFUSE,
             f"{customer.party.name} 是集团 {group.name} 的成员，但没有核定成员额度，不能支用；请先报批成员额度。",
-            "BR-12",
-            "《银行集团客户授信业务风险管理办法》第七条",
+            required.article,
+            required.citation,
         )
     ]
 

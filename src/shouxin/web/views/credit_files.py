@@ -16,6 +16,7 @@ from shouxin.domain.credit_rules import GRADE_NAMES
 from shouxin.domain.measurement import METHODS, STATEMENT_ITEMS, shown
 from shouxin.domain.money import format_wan
 from shouxin.facilities import connections, evaluating, line_life, public_lines, servicing
+from shouxin.facilities.arrears import arrears_of_group
 from shouxin.facilities.models import (
     CustomerLine,
     Deal,
@@ -40,10 +41,14 @@ from shouxin.parties.models import Customer, Party
 from shouxin.policy.products import find_product
 from shouxin.reporting import case_documents
 from shouxin.reporting.exports import table_xlsx
+from shouxin.rulebook.selectors import documents_behind
 from shouxin.web import credit_forms as forms
 from shouxin.web.access import Role, Visit, page
 from shouxin.web.templatetags.shouxin_format import translated
 from shouxin.web.views.cases import XLSX, attachment
+
+_GROUP_BASES = ("BR-01", "JS-01", "HA-01", "UC-01")
+"""The requirements whose documents are the basis of credit to groups."""
 
 KNOWN_ERRORS = (
     evaluating.EvaluationError, servicing.ServicingError, line_life.LineError, connections.ConnectionInputError,
@@ -576,6 +581,7 @@ def show_group(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
             "evaluations": group.evaluations.select_related("made_by")[:5],
             "lines": group.lines.select_related("proposed_by", "approved_by", "case")[:10],
             "exposures": connections.large_exposures(as_of=day, customers=members),
+            "arrears": arrears_of_group(group, as_of=day), "bases": documents_behind(*_GROUP_BASES, as_of=day),
             "related": [(m.party.name, related[m.pk]) for m in members if m.pk in related],
             "freeze": LineFreeze.objects.filter(group=group, lifted_date__isnull=True).first(),
             "may_stop": visit.actor.unit.is_head_office and visit.has(Role.RISK_OFFICER, Role.APPROVER),
