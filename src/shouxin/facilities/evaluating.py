@@ -314,11 +314,8 @@ class EvaluationInput:
 
 def measure(inputs: Mapping[str, Mapping[str, Decimal]], *, as_of: dt.date) -> list[tuple[str, Measured]]:
     """Run the methods; the year of M4 has as many days as the policy says unless given."""
-    year_days = load_book().decimal("wc.year_days", as_of)
-    return [
-        (code, METHODS[code].run({"year_days": year_days, **given} if code == "M4" else given))
-        for code, given in inputs.items()
-    ]
+    year = {"year_days": load_book().decimal("wc.year_days", as_of)} if "M4" in inputs else {}
+    return [(code, METHODS[code].run({**year, **given} if code == "M4" else given)) for code, given in inputs.items()]
 
 
 @transaction.atomic
