@@ -1,6 +1,7 @@
 """What people decide about groups: proposals of one officer, decisions of another, versions, and limits that follow."""
 
 import datetime as dt
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -64,7 +65,7 @@ def sell_d_to_a_stranger() -> None:
     Holding.objects.filter(company=d, holder__name__in=("陈明", "李秀英")).update(valid_to=DAY)
 
 
-@pytest.mark.clause("BR-03")
+@pytest.mark.clause("BR-03", "HA-02", points="on over")
 def test_limits_follow_the_old_version_until_the_new_one_is_confirmed(demo_bank: DemoBank) -> None:
     group = demo_bank.group
     node = Node.objects.get(group=group)
@@ -113,7 +114,7 @@ def test_an_unchanged_group_needs_no_new_decision(demo_bank: DemoBank) -> None:
 # --- (四): added by people ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.clause("UC-12")
+@pytest.mark.clause("UC-12", "BR-02", "HA-02")
 def test_only_with_role_reason_and_evidence_is_a_member_added_under_four(demo_bank: DemoBank) -> None:
     customer = single_customer(demo_bank)
     ask = {
@@ -191,7 +192,31 @@ def test_a_branch_cannot_decide_and_nobody_decides_alone(demo_bank: DemoBank) ->
         GroupChange.objects.filter(pk=change.pk).update(decided_by=change.proposed_by)
 
 
-@pytest.mark.clause("BR-11")
+@pytest.mark.clause("BR-11", points="on over")
+def test_a_new_group_is_activated_with_its_responsible_person(demo_bank: DemoBank) -> None:
+    """P and its subsidiary Q are proposed: without a person nothing is proposed, with one the group is there; the
+    table knows no group without."""
+    p = single_customer(demo_bank, "母公司")
+    party = Party.objects.create(kind="org", name="子公司", source_id="Q")
+    q = Customer.objects.create(party=party, number="KH99990002", unit=p.unit, stage=Customer.Stage.CUSTOMER)
+    Holding.objects.create(holder=p.party, company=party, votes=60_000_000)
+    candidate = next(c for c in identify_again(demo_bank) if c.members.filter(party=party).exists())
+    ask: dict[str, Any] = {
+        "actor": demo_bank.staff("gaoyl"), "candidate": candidate, "name": "母子系", "reason": "股权控制",
+        "business_date": DAY,
+    }  # fmt: skip
+    before = GroupChange.objects.count()
+    with pytest.raises(DecisionError, match="没有负责人不能生效（BR-11）"):
+        judgement.propose_confirmation(**ask, responsible=None)
+    assert GroupChange.objects.count() == before
+    approve(demo_bank, judgement.propose_confirmation(**ask, responsible=demo_bank.staff("suny")))
+    group = CustomerGroup.objects.get(name="母子系")
+    assert (group.status, group.responsible) == (CustomerGroup.Status.ACTIVE, demo_bank.staff("suny"))
+    assert set(memberships_on(DAY).filter(group=group).values_list("customer", flat=True)) == {p.pk, q.pk}
+    with pytest.raises(IntegrityError), transaction.atomic():
+        CustomerGroup.objects.filter(pk=group.pk).update(responsible=None)
+
+
 def test_a_group_without_a_responsible_person_cannot_be_activated(demo_bank: DemoBank) -> None:
     sell_d_to_a_stranger()
     candidate = next(c for c in Candidate.objects.filter(status="proposed") if c.updates is None)

@@ -355,7 +355,7 @@ def test_a_condition_precedent_stops_a_drawing_until_it_is_met(demo_bank: DemoBa
     assert codes(demo_bank.draw("D", "2")) == []
 
 
-@pytest.mark.clause("BR-03")
+@pytest.mark.clause("BR-03", "Y01", points="on over before")
 def test_limits_keep_the_version_until_the_new_one_is_confirmed(demo_bank: DemoBank) -> None:
     """Y01: 李秀英 sells her 20 % of D: until decided D stays under the group; then G1 uses 5,780, D 700."""
     from shouxin.facilities.group_changes import decide_change
@@ -371,9 +371,10 @@ def test_limits_keep_the_version_until_the_new_one_is_confirmed(demo_bank: DemoB
     Holding.objects.filter(holder=partner, company=d).update(valid_to=day)
     Holding.objects.create(holder=partner, company=d, votes=69_000_000, valid_from=day, source="转让协议")
     anchors = [str(Party.objects.get(source_id=name).pk) for name in ("陈建国", "李秀英", "陈明", "陈建军", "陈亮")]
-    run = run_determination(
-        actor=demo_bank.staff("gaoyl"), as_of=day, business_date=day, book=load_book(), anchors=anchors
-    )
+    officer, eve = demo_bank.staff("gaoyl"), day - dt.timedelta(days=1)
+    earlier = run_determination(actor=officer, as_of=eve, business_date=eve, book=load_book(), anchors=anchors)
+    assert not earlier.candidates.filter(updates=demo_bank.group).exists(), "the day before nothing had changed"
+    run = run_determination(actor=officer, as_of=day, business_date=day, book=load_book(), anchors=anchors)
     candidate = run.candidates.get(updates=demo_bank.group)
     assert (candidate.version, Node.objects.get(group=demo_bank.group).used_fen) == (2, 6_480 * WAN)
     change = propose_confirmation(
