@@ -334,8 +334,16 @@ def _judge_public(case: Case, as_of: dt.date) -> Judgement:
     if rating is None and is_in_force("rating.valid_months", as_of):
         findings.append(Finding("RATING_MISSING", Severity.REFUSE, "没有有效的信用等级，须先评级。", "CB+12"))
     aggregate = aggregate_after(customer, max(general or 0, amount), as_of=as_of)
-    simple = load_book().in_force("public_line.simple_renewal", as_of)  # CB+10: the internal line stays as it is
-    is_simple = bool(case.payload.get("is_renewal")) and simple is not None and simple.value.text == "yes"
+    asks = bool(case.payload.get("is_renewal"))
+    is_simple = asks and public_lines.is_simple_renewal(customer=customer, general_fen=general, as_of=as_of)
+    if asks and not is_simple:
+        findings.append(
+            Finding(
+                "RENEWAL_NOT_SIMPLE", Severity.WARN,
+                "没有可续办的公开额度，或核定以来一般额度已变化：不能从简，按新申报审批。", "CB+10", "额度授信问答",
+                message_en="There is no public line to renew, or the internal line has changed: the usual way.",
+            )
+        )  # fmt: skip
     return Judgement(
         findings=[*findings, *term],
         facts={"general_line_fen": general, "rating": rating.grade if rating else ""},

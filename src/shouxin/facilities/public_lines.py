@@ -15,7 +15,8 @@ from django.db.models import F
 
 from shouxin.approvals.models import Case
 from shouxin.audit import services as audit
-from shouxin.bank.models import Staff
+from shouxin.bank.models import RoleAssignment, Staff
+from shouxin.bank.scope import roles_of
 from shouxin.domain.dates import add_months
 from shouxin.domain.findings import Finding, Severity
 from shouxin.domain.money import FEN_PER_WAN, format_wan
@@ -29,7 +30,12 @@ from shouxin.policy.products import find_product
 
 _WIDE_INDUSTRIES = ("建筑", "房地产", "进出口")
 _TRADE = "进出口"
+_Role = RoleAssignment.Role
 OPEN = (PublicLine.Status.ACTIVE, PublicLine.Status.CURING)
+
+
+class PublicLineError(ValueError):
+    """The act is not possible; the text says what to do. Nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +157,18 @@ def find_public_line(customer_id: int, *, as_of: dt.date) -> PublicLine | None:
     ).first()
 
 
+def is_simple_renewal(*, customer: Customer, general_fen: int | None, as_of: dt.date) -> bool:
+    """Whether a public line may go on the short way (CB+10): there was one, not cancelled, and the internal line is
+    what it was when that one was decided."""
+    rule = load_book().in_force("public_line.simple_renewal", as_of)
+    if rule is None or rule.value.text != "yes":
+        return False
+    last = PublicLine.objects.filter(customer=customer, valid_from__lte=as_of).select_related("case").first()
+    if last is None or last.status == PublicLine.Status.CANCELLED:
+        return False
+    return bool(last.case.facts.get("general_line_fen") == general_fen)
+
+
 def excluded_products(as_of: dt.date) -> tuple[str, ...]:
     """What the certificate may not be used for (CB+3)."""
     return load_book().items_in_force("public_line.excluded_products", as_of)
@@ -267,6 +285,32 @@ def cancel_uncured(*, as_of: dt.date) -> list[PublicLine]:
         cancel(line=line, reason=f"{line.default_kind}，{line.cure_by_date} 前未整改", actor=None, business_date=as_of)
         for line in due.order_by("pk")
     ]
+
+
+@transaction.atomic
+def cancel_for_event(
+    *, actor: Staff, line: PublicLine, event: str, amount_fen: int, reason: str, business_date: dt.date
+) -> PublicLine:
+    """Head office cancels a public line because of an event that lets the bank do so (CB+3).
+
+    Raises:
+        PublicLineError: not head office's risk or approval people, no reason, an event below its line, or a
+            certificate that is not in force.
+    """
+    roles = roles_of(actor, as_of=business_date)
+    if not actor.unit.is_head_office or not roles & {_Role.RISK_OFFICER, _Role.APPROVER}:
+        raise PublicLineError("公开额度由总行风险审查或授信审批岗取消。")
+    if not reason.strip():
+        raise PublicLineError("请写明取消的理由。")
+    line = PublicLine.objects.select_for_update(of=("self",)).select_related("customer").get(pk=line.pk)
+    if line.status not in OPEN:
+        raise PublicLineError(f"证书 {line.certificate_number} 为“{line.get_status_display()}”，不能取消。")
+    findings = judge_event(customer=line.customer, event=event, amount_fen=amount_fen, as_of=business_date)
+    if not any(finding.code == "PUBLIC_LINE_EVENT" for finding in findings):
+        why = findings[0].message if findings else "未达到调整或取消公开额度的条件。"
+        raise PublicLineError(f"{EVENTS[event]}：{why}公开额度不能据此取消（CB+3）。")
+    said = findings[0].message.partition("：")[0]
+    return cancel(line=line, reason=f"{said}；{reason.strip()}"[:200], actor=actor, business_date=business_date)
 
 
 @transaction.atomic

@@ -435,6 +435,10 @@ _CITATIONS = {
 }
 
 
+_OF_THE_PERIOD = ("LIMIT_NOT_YET_VALID", "LIMIT_PERIOD_OVER")
+"""Refusals that rest on the period of a line (UC-07), whichever limit of the path it is."""
+
+
 def findings_of_refusals(answer: Answer) -> list[Finding]:
     """The ledger's refusals in words, the binding limit first."""
     binding = answer.binding.node_id if answer.binding else None
@@ -464,14 +468,17 @@ def _refusal_finding(refusal: Refusal, *, is_binding: bool) -> Finding:
     else:
         reason = f"（{refusal.reason}）" if refusal.reason else ""
         until = f"，期限至 {refusal.valid_to}（不含）" if refusal.code == "LIMIT_PERIOD_OVER" else ""
+        if refusal.code == "LIMIT_NOT_YET_VALID":
+            until = f"，自 {refusal.valid_from} 起"
         message = f"{who}：{texts[0]}{until}{reason}。"
         remedy = "请联系总行授信管理部门。"
+    article = "UC-07" if refusal.code in _OF_THE_PERIOD else node.article
     return Finding(
         refusal.code,
         Severity.REFUSE,
         message,
-        node.article,
-        _CITATIONS.get(node.article, ""),
+        article,
+        _CITATIONS.get(article, ""),
         message_en=f"{node.kind} {node.name}: {texts[1]}",
         remedy=remedy,
         inputs=inputs,

@@ -115,6 +115,7 @@ urlpatterns = [
     path("lines/export.xlsx", lines.export, name="line_export"),
     path("lines/groups.xlsx", lines.export_groups, name="group_statistics"),
     path("lines/<str:kind>/<str:number>/stop/", credit_files.stop_line, name="line_stop"),
+    path("public-lines/<str:number>/cancel/", credit_files.cancel_certificate, name="public_line_cancel"),
     path("public-lines/<str:number>/", credit_files.certificate, name="public_certificate"),
     path("portfolio/", portfolio.show, name="portfolio"),
     path("portfolio/export.xlsx", portfolio.export, name="portfolio_export"),
