@@ -17,6 +17,30 @@ POINTS = {"on": "on the line", "over": "just over it", "before": "before in forc
 NOT_APPLICABLE: dict[str, dict[str, str]] = {}
 """Requirement, point, why it has no such point."""
 
+_FIRST_DAYS = {
+    "X01": "JS-11", "X03": "JS-13", "X04": "JS-13", "X05": "A-04", "X06": "JS-11", "X07": "JS-11", "X08": "BR-12",
+    "X09": "BR-12", "X10": "BR-12", "X11": "JS-14", "X12": "A-26", "X13": "JS-06", "X14": "JS-06", "X23": "JS-05",
+    "Y02": "JS-16", "Y03": "JS-06", "Y04": "JS-17", "Y05": "JS-17", "Y06": "JS-17", "Y07": "JS-16", "Y08": "BR-03",
+    "Y10": "A-27", "Y11": "CB-19", "7.9": "CB+9",
+}  # fmt: skip
+"""Figures of the worked example, all of 2025, and the requirement that shows the first day of their rule."""
+_OTHER_SIDES = {
+    ("X01", "over"): "X07", ("X03", "over"): "X04", ("X04", "on"): "X03", ("X05", "over"): "A-04",
+    ("X06", "over"): "X07", ("X07", "on"): "X06", ("X09", "over"): "X10", ("X10", "on"): "X09",
+}  # fmt: skip
+"""Figures that stand on one side of a line, and where its other side is proved."""
+NOT_APPLICABLE |= {
+    "BR-11": {"before": "a column of the table that is never empty; the database knows no group without"},
+    "A-15": {"before": "says who the customer is, the same on every day"},
+    "A-20": {"before": "says what a member is, the same on every day"},
+}
+for _name, _shown_by in _FIRST_DAYS.items():
+    NOT_APPLICABLE.setdefault(_name, {})["before"] = (
+        f"an example of 2025; the rule's first day is proved with {_shown_by}"
+    )
+for (_name, _side), _shown_by in _OTHER_SIDES.items():
+    NOT_APPLICABLE.setdefault(_name, {})[_side] = f"the other side of the same line is {_shown_by}"
+
 Proved = Mapping[str, Mapping[str, set[str]]]
 """Requirement, test that passed, points that this test proves."""
 

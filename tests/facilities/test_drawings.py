@@ -31,7 +31,7 @@ def codes(drawing: Drawing, severity: str = "refuse") -> list[tuple[str, str]]:
     return [(f["code"], f["article"]) for f in drawing.findings if f["severity"] == severity]
 
 
-@pytest.mark.clause("X09")
+@pytest.mark.clause("X09", points="on")
 def test_d_draws_200_of_its_200(demo_bank: DemoBank) -> None:
     """X09: member 900 of 900, group 6,680 of 7,000."""
     drawing = demo_bank.draw("D", "200")
@@ -41,7 +41,7 @@ def test_d_draws_200_of_its_200(demo_bank: DemoBank) -> None:
     assert codes(drawing, "warn") == [("GROUP_AT_WARN_LINE", "JS-12")]
 
 
-@pytest.mark.clause("BR-12", "X10")
+@pytest.mark.clause("BR-12", "X10", points="over")
 def test_d_draws_201_and_is_refused_by_its_sub_limit(demo_bank: DemoBank) -> None:
     """X10: free 200 at the member though the group has 520; the binding limit is named with what is free."""
     drawing = demo_bank.draw("D", "201")
@@ -80,8 +80,13 @@ def test_the_group_line_binds_when_the_member_still_has_room(demo_bank: DemoBank
     assert "自 2025-07-01 起" in early.findings[0]["message"]
 
 
-@pytest.mark.parametrize(("amount", "margin", "state"), [("400", "200", "reserved"), ("402", "201", "refused")])
-@pytest.mark.clause("JS-14", "X11")
+@pytest.mark.parametrize(
+    ("amount", "margin", "state"),
+    [
+        pytest.param("400", "200", "reserved", marks=pytest.mark.clause("JS-14", "X11", points="on")),
+        pytest.param("402", "201", "refused", marks=pytest.mark.clause("JS-14", "X11", points="over")),
+    ],
+)
 def test_an_acceptance_counts_net_of_its_margin(demo_bank: DemoBank, amount: str, margin: str, state: str) -> None:
     """X11: 400 with half margin uses 200, 402 with 201 uses 201."""
     customer = demo_bank.customer("D")

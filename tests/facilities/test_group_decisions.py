@@ -352,7 +352,7 @@ def test_y01_the_wife_sells_her_part_of_d(demo_bank: DemoBank) -> None:
     assert (alone.used_fen, alone.parent.used_fen, alone.parent.group) == (700 * WAN, 700 * WAN, None)
 
 
-@pytest.mark.clause("Y03")
+@pytest.mark.clause("Y03", points="on over")
 def test_y03_f_joins_and_the_group_is_280_over_its_line(demo_bank: DemoBank) -> None:
     """A may appoint the board of F: 7,280 of 7,000, drawings stop until it is cured."""
     a, f = Party.objects.get(source_id="A"), Party.objects.get(source_id="F")
@@ -370,10 +370,12 @@ def test_y03_f_joins_and_the_group_is_280_over_its_line(demo_bank: DemoBank) -> 
     assert any(finding["code"] == "LIMIT_IN_EXCESS" for finding in drawing.findings)
 
 
-@pytest.mark.clause("Y08")
+@pytest.mark.clause("Y08", points="on over")
 def test_y08_a_group_left_with_one_member_is_closed_and_the_member_is_single(demo_bank: DemoBank) -> None:
     group = demo_bank.group
     for code in "BCDE":
+        group.refresh_from_db()
+        assert group.status == CustomerGroup.Status.ACTIVE, "two members are a group still"
         change = judgement.propose_exclusion(
             actor=demo_bank.staff("gaoyl"), group=group, customer=demo_bank.customer(code), reason="已处置",
             business_date=DAY,

@@ -38,6 +38,7 @@ def node(bank: DemoBank, code: str) -> Node:
     return Node.objects.get(customer=bank.customer(code), kind="CUSTOMER")
 
 
+@pytest.mark.clause("X03", points="on")
 def test_6600_needs_no_meeting_and_is_decided_at_head_office(demo_bank: DemoBank) -> None:
     """X03 of the worked example."""
     prepared_group(demo_bank)
@@ -48,10 +49,11 @@ def test_6600_needs_no_meeting_and_is_decided_at_head_office(demo_bank: DemoBank
     assert demo_bank.group.limit_node.cap_fen == 6_600 * WAN
 
 
-@pytest.mark.clause("JS-13")
+@pytest.mark.clause("JS-13", "X04", points="over")
+@pytest.mark.clause("X23", points="on over")
 @pytest.mark.parametrize("wan", ["6600.01", "7000"])
 def test_above_6600_the_minutes_come_before_approval(demo_bank: DemoBank, wan: str) -> None:
-    """X04 of the worked example."""
+    """X04 of the worked example; X23: a branch does not approve it, head office does."""
     prepared_group(demo_bank)
     case = reviewed(demo_bank, submitted(demo_bank, propose(demo_bank, wan, sub={**SUB, "A": 1100})))
     assert case.level_name == "行长办公会"
@@ -68,7 +70,14 @@ def test_above_6600_the_minutes_come_before_approval(demo_bank: DemoBank, wan: s
 
 @pytest.mark.parametrize(
     ("wan", "codes"),
-    [("7400", {"GROUP_ABOVE_QUARTER_END_SHARE": "15.417%"}), ("7500", {"GROUP_ABOVE_QUARTER_END_SHARE": "15.625%"})],
+    [
+        pytest.param(
+            "7400", {"GROUP_ABOVE_QUARTER_END_SHARE": "15.417%"}, marks=pytest.mark.clause("X05", points="on")
+        ),
+        pytest.param(
+            "7500", {"GROUP_ABOVE_QUARTER_END_SHARE": "15.625%"}, marks=pytest.mark.clause("X06", points="on")
+        ),
+    ],
 )
 def test_up_to_fifteen_percent_is_allowed_with_the_quarter_end_view(
     demo_bank: DemoBank, wan: str, codes: dict[str, str]
@@ -81,7 +90,7 @@ def test_up_to_fifteen_percent_is_allowed_with_the_quarter_end_view(
         assert share in message
 
 
-@pytest.mark.clause("JS-11")
+@pytest.mark.clause("JS-11", "X07", points="over")
 def test_above_fifteen_percent_is_refused_and_a_syndicate_suggested(demo_bank: DemoBank) -> None:
     """X07 of the worked example."""
     prepared_group(demo_bank, control="9000")
@@ -333,6 +342,7 @@ def test_my_tasks_follow_the_case_and_a_delegate_stands_in(demo_bank: DemoBank) 
     assert waits_for("yaoj") == []
 
 
+@pytest.mark.clause("Y03", points="on over")
 def test_a_joining_member_leaves_the_group_above_its_line_until_a_larger_line(demo_bank: DemoBank) -> None:
     """Y03: F joins: 7,280 of 7,000, over by 280, drawings stop; a line of 7,280 needs the meeting (14.56 %)."""
     f = demo_bank.customer("F")

@@ -92,11 +92,12 @@ def test_even_a_line_of_one_is_approved_at_head_office(demo_bank: DemoBank) -> N
     assert check_line(proposal=tiny, approver=demo_bank.staff("wanghy"), as_of=DAY) == []
 
 
-@pytest.mark.clause("X08")
+@pytest.mark.clause("X08", points="on over")
 def test_sub_limits_stay_within_the_line(demo_bank: DemoBank) -> None:
     """X08: with D = 1,000 the sub-limits sum to 7,100, above 7,000."""
     limits = {"A": 1500, "B": 2200, "C": 1200, "D": 1000, "E": 1200}
     assert found(demo_bank, "7000", "refuse", sub_limits=limits) == [("SUB_LIMITS_ABOVE_LINE", "BR-12")]
+    assert found(demo_bank, "7000", "refuse", sub_limits={**limits, "D": 900}) == [], "7,000 of 7,000"
 
 
 @pytest.mark.clause("BR-12")

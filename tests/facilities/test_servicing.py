@@ -10,7 +10,14 @@ from shouxin.domain.money import Money
 from shouxin.facilities import connections, servicing
 from shouxin.facilities.models import AssetClass, CustomerLine, Deal, Drawing, Precondition
 from shouxin.facilities.selectors import totals_of_customers
-from shouxin.facilities.services import DrawingRequest, check_drawing, open_facility, release_drawing, request_drawing
+from shouxin.facilities.services import (
+    DrawingRequest,
+    InvalidRequestError,
+    check_drawing,
+    open_facility,
+    release_drawing,
+    request_drawing,
+)
 from shouxin.groups.models import Guarantee
 from shouxin.limits import services as limits
 from shouxin.limits.models import Excess, Node
@@ -44,17 +51,22 @@ def ask(bank: DemoBank, code: str, wan: str, *, product: str = "working_capital_
     return request_drawing(actor=bank.staff(by), request=request, key=key, business_date=DAY)
 
 
-@pytest.mark.clause("X13")
+@pytest.mark.clause("X13", points="on over")
 def test_a_released_deposit_raises_the_exposure_and_stops_drawings(demo_bank: DemoBank) -> None:
     """X13: D's certificate is released while the 500 loan stands: 1,200 of 900, an excess, W03 to all branches."""
     pledged = deal(demo_bank, "D", "cd_pledged_loan")
+    part = servicing.change_cover(
+        actor=demo_bank.staff("yaoj"), deal=pledged, kind="own_cd", after_fen=300 * WAN, reason="部分解押",
+        business_date=DAY, has_happened=True,
+    )  # fmt: skip
+    assert (part.excess_fen, node(demo_bank, "D").used_fen) == (0, 900 * WAN), "900 of 900 is no violation"
     outcome = watch.change_cover(
         actor=demo_bank.staff("yaoj"), deal=pledged, kind="own_cd", after_fen=0, reason="存单解押", business_date=DAY,
         has_happened=True,
     )  # fmt: skip
     assert node(demo_bank, "D").used_fen == 1_200 * WAN
     assert node(demo_bank, "D").excess_cause == "MITIGANT"
-    assert outcome.change.counted_change_fen == 500 * WAN
+    assert outcome.change.counted_change_fen == 300 * WAN
     assert Excess.objects.get(node=node(demo_bank, "D"), closed_at=None).amount_fen == 300 * WAN
     assert "LIMIT_IN_EXCESS" in codes(demo_bank.draw("D", "1"))
     alert = Alert.objects.get(code="W03", customer=demo_bank.customer("D"))
@@ -64,7 +76,7 @@ def test_a_released_deposit_raises_the_exposure_and_stops_drawings(demo_bank: De
     assert totals[demo_bank.customer("D").pk].control_use_fen == 700 * WAN, "yesterday it was covered"
 
 
-@pytest.mark.clause("X14")
+@pytest.mark.clause("X14", points="on over")
 def test_a_fallen_margin_breaks_the_members_limit(demo_bank: DemoBank) -> None:
     """X14: B's margin falls from 1,000 to 800: 2,200 of 2,200 holds; to 700: 2,300 is above."""
     acceptance = deal(demo_bank, "B", "bank_acceptance")
@@ -114,11 +126,13 @@ def test_servicing_is_for_operations_and_the_own_branch(demo_bank: DemoBank, who
         )
 
 
-@pytest.mark.clause("A-26", "X12")
+@pytest.mark.clause("A-26", "X12", points="on over")
 def test_drawing_on_a_commitment_uses_nothing_more(demo_bank: DemoBank) -> None:
     """X12: E draws the committed 200: commitment −200, loan +200, use 1,100 as before, although little is free."""
     commitment = Deal.objects.get(customer=demo_bank.customer("E"), is_drawn=False)
     Node.objects.filter(customer=demo_bank.customer("E"), kind="CUSTOMER").update(cap_fen=1_100 * WAN)
+    with pytest.raises(InvalidRequestError, match=r"承诺未提取 200\.00 万元，不足 200\.01 万元"):
+        ask(demo_bank, "E", "200.01", by="suny", commitment=commitment)
     drawing = ask(demo_bank, "E", "200", by="suny", commitment=commitment)
     assert (drawing.state, codes(drawing)) == ("reserved", [])
     new = release_drawing(
@@ -245,6 +259,7 @@ def test_the_first_credit_at_a_second_branch_is_flagged_the_same_day(demo_bank: 
 
 
 @pytest.mark.clause("CB-19")
+@pytest.mark.clause("Y11", points="on over")
 def test_ninety_one_days_make_substandard_and_tell_every_branch(demo_bank: DemoBank) -> None:
     """Y11: E overdue 91 days: at least 次级, W04 and W06 reach all branches with members; 90 days are still 关注."""
     loan = deal(demo_bank, "E", "working_capital_loan")
@@ -325,8 +340,13 @@ def test_a_transaction_is_reported_with_four_items_in_ten_working_days(demo_bank
     ).must_report
 
 
-@pytest.mark.parametrize(("rate_day", "refused"), [(DAY, False), (DAY - dt.timedelta(days=1), True)])
-@pytest.mark.clause("A-27", "Y10")
+@pytest.mark.parametrize(
+    ("rate_day", "refused"),
+    [
+        pytest.param(DAY, False, marks=pytest.mark.clause("A-27", "Y10", points="on")),
+        pytest.param(DAY - dt.timedelta(days=1), True, marks=pytest.mark.clause("A-27", "Y10", points="over")),
+    ],
+)
 def test_a_foreign_currency_is_controlled_at_the_rate_of_the_day(
     demo_bank: DemoBank, rate_day: dt.date, refused: bool
 ) -> None:
