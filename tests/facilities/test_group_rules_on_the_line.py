@@ -166,7 +166,7 @@ def test_one_figure_controls_the_whole_group(demo_bank: DemoBank) -> None:
     """The group has 40 left, D alone 200; a line that begins tomorrow gives nothing today."""
     group = Node.objects.filter(group=demo_bank.group)
     for wan, starts, codes in (
-        ("40", DAY + dt.timedelta(days=1), [("LIMIT_NOT_YET_VALID", "JS-11")]),
+        ("40", DAY + dt.timedelta(days=1), [("LIMIT_NOT_YET_VALID", "UC-07")]),
         ("40.01", DAY, [("LIMIT_EXCEEDED", "JS-11")]), ("40", DAY, []),
     ):  # fmt: skip
         group.update(cap_fen=6_520 * WAN, valid_from=starts)

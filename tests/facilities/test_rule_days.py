@@ -64,15 +64,15 @@ CASES = [
     ),
     pytest.param(evaluation(policy_tags=[{"tag": "道路", "result": "neutral"}]), None, marks=points("CB-16", "on")),
     pytest.param(
-        lambda day: line_judging.judge_rating(None, who="F", article="CB+12", as_of=day)[0],
+        lambda day: line_judging.judge_rating(None, who="F", as_of=day)[0],
         ("RATING_MISSING", "CB+12"), marks=points("CB+12", "over before"),
     ),
     pytest.param(
-        lambda day: line_judging.judge_rating("BBB", who="F", article="CB+12", as_of=day)[0], None,
+        lambda day: line_judging.judge_rating("BBB", who="F", as_of=day)[0], None,
         marks=points("CB+12", "on"),
     ),
     pytest.param(
-        lambda day: line_judging.judge_rating("BB", who="F", article="CB+12", as_of=day)[0],
+        lambda day: line_judging.judge_rating("BB", who="F", as_of=day)[0],
         ("RATING_RESTRICTED", "CB+6"), marks=points("CB+6", "over before"),
     ),
     pytest.param(
