@@ -14,7 +14,15 @@ from collections.abc import Iterable, Mapping
 POINTS = {"on": "on the line", "over": "just over it", "before": "before in force"}
 """Word in the mark, heading on the page."""
 
-NOT_APPLICABLE: dict[str, dict[str, str]] = {}
+NOT_APPLICABLE: dict[str, dict[str, str]] = {
+    "CB-01": {"before": "the parts of the rule as a menu; what they hold is dated, the menu is not"},
+    "CB-05": {"over": "a basis is printed or it is not; nothing is held against it"},
+    "CB-06": {"before": "what credit is has no day; which of it is in scope on a day is CB-11"},
+    "CB-10": {"before": "a letter is written today; none of a past day is printed anew"},
+    "CB+11": {"over": "a text about purposes; nothing is held against it"},
+    "UC-02": {"over": "a view of all members together; nothing is refused by it"},
+    "UC-14": {"before": "who sees and manages what follows the present unit of a customer"},
+}
 """Requirement, point, why it has no such point."""
 
 _FIRST_DAYS = {

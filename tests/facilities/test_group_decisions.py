@@ -114,15 +114,19 @@ def test_an_unchanged_group_needs_no_new_decision(demo_bank: DemoBank) -> None:
 # --- (四): added by people ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.clause("UC-12", "BR-02", "HA-02")
+@pytest.mark.clause("UC-12", points="on over before")
+@pytest.mark.clause("BR-02", "HA-02")
 def test_only_with_role_reason_and_evidence_is_a_member_added_under_four(demo_bank: DemoBank) -> None:
     customer = single_customer(demo_bank)
     ask = {
         "group": demo_bank.group, "customer": customer, "reason": "低价向集团供货", "evidence": "购销合同 2025-017",
         "business_date": DAY,
     }  # fmt: skip
-    with pytest.raises(DecisionError, match="没有总行集团认定权限"):
-        judgement.propose_addition(actor=demo_bank.staff("liujg"), **ask)
+    tomorrow = demo_bank.staff("fengxc")
+    tomorrow.role_assignments.create(role="identification_officer", valid_from=DAY + dt.timedelta(days=1))
+    for who in (demo_bank.staff("liujg"), tomorrow):
+        with pytest.raises(DecisionError, match="没有总行集团认定权限"):
+            judgement.propose_addition(actor=who, **ask)
     with pytest.raises(DecisionError, match="证据"):
         judgement.propose_addition(actor=demo_bank.staff("gaoyl"), **{**ask, "evidence": " "})
     with pytest.raises(DecisionError, match="理由"):
@@ -172,7 +176,7 @@ def test_joining_above_the_line_opens_an_excess_and_is_not_refused(demo_bank: De
 # --- who may ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.clause("UC-13")
+@pytest.mark.clause("UC-13", points="on over before")
 def test_a_branch_cannot_decide_and_nobody_decides_alone(demo_bank: DemoBank) -> None:
     change = judgement.propose_exclusion(
         actor=demo_bank.staff("gaoyl"), group=demo_bank.group, customer=demo_bank.customer("C"), reason="x",
@@ -188,6 +192,14 @@ def test_a_branch_cannot_decide_and_nobody_decides_alone(demo_bank: DemoBank) ->
                 actor=demo_bank.staff(username), change=change, is_approved=True, decision="同意", business_date=DAY
             )
     assert "C" in members(demo_bank.group)
+    officer = demo_bank.staff("linzy")
+    role = officer.role_assignments.filter(role="identification_officer")
+    role.update(valid_from=DAY + dt.timedelta(days=1))
+    with pytest.raises(DecisionError, match="没有总行集团认定权限"):
+        approve(demo_bank, change)
+    role.update(valid_from=DAY)
+    approve(demo_bank, change)
+    assert "C" not in members(demo_bank.group), "head office's second officer decides it"
     with pytest.raises(IntegrityError), transaction.atomic():
         GroupChange.objects.filter(pk=change.pk).update(decided_by=change.proposed_by)
 

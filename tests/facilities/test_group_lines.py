@@ -8,7 +8,7 @@ import pytest
 from shouxin.domain.money import Money
 from shouxin.facilities.group_lines import LineProposal, LineRefusedError, approve_line, check_line
 from shouxin.facilities.models import GroupLine
-from shouxin.facilities.rules import judge_group_total
+from shouxin.facilities.rules import judge_group_total, legal_basis
 from shouxin.limits.models import Node
 from tests.conftest import SmallBank
 from tests.demo import DAY, WAN, DemoBank
@@ -109,8 +109,9 @@ def test_each_member_and_only_members_get_a_sub_limit(demo_bank: DemoBank) -> No
     ]
 
 
-@pytest.mark.clause("CB-05")
+@pytest.mark.clause("CB-05", points="on before")
 def test_an_approved_line_prints_its_legal_basis(demo_bank: DemoBank) -> None:
+    assert [len(legal_basis(as_of=dt.date(1999, 10, day))) for day in (19, 20)] == [0, 3]
     line = GroupLine.objects.get()
     assert line.legal_basis == [
         "《中华人民共和国商业银行法》",

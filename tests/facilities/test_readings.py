@@ -157,8 +157,8 @@ def line_required(bank: DemoBank, wan: str) -> list[str]:
     return [x["message"] for x in bank.draw("F", wan, by="suny").findings if x["code"] == "LINE_REQUIRED"]
 
 
-@pytest.mark.clause("CB-17")
-@pytest.mark.clause("A-18", points="on over before")
+@pytest.mark.clause("CB-17", "A-18", points="on over before")
+@pytest.mark.clause("CB-19", points="over")
 def test_the_classes_are_rolled_out_in_order_and_none_shuts_out_the_others(
     demo_bank: DemoBank, monkeypatch: pytest.MonkeyPatch
 ) -> None:

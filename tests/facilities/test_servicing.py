@@ -6,6 +6,7 @@ import pytest
 
 from shouxin.approvals.models import Minutes
 from shouxin.bank.models import CapitalFigure, ExchangeRate
+from shouxin.bank.scope import scope_of
 from shouxin.domain.money import Money
 from shouxin.facilities import connections, servicing
 from shouxin.facilities.models import AssetClass, CustomerLine, Deal, Drawing, Precondition
@@ -210,7 +211,7 @@ def test_working_capital_runs_three_years_exceptionally_five(
     assert found == ([severity] if severity else [])
 
 
-@pytest.mark.clause("CB-17")
+@pytest.mark.clause("CB-17", points="on over")
 def test_a_customer_at_two_branches_must_have_a_line(demo_bank: DemoBank) -> None:
     """Class (三) off: a single-branch customer outside a group is not yet required; at two branches it must."""
     f = demo_bank.customer("F")
@@ -229,9 +230,10 @@ def test_a_customer_at_two_branches_must_have_a_line(demo_bank: DemoBank) -> Non
     assert book.items("rollout.classes", DAY) == ("pass_mention",)
 
 
-@pytest.mark.clause("CB-18", "CB+7")
+@pytest.mark.clause("CB-18", "CB+7", points="on over before")
 def test_the_first_credit_at_a_second_branch_is_flagged_the_same_day(demo_bank: DemoBank) -> None:
-    """Head office names the managing branch with a reason; a branch without credit or a branch officer cannot."""
+    """One branch is none, two are, and the day before they were not. Head office names the managing branch with a
+    reason; a branch without credit or a branch officer cannot; before the decision nobody manages."""
     d = demo_bank.customer("D")
     assert not servicing.is_multi_branch(d.pk, as_of=DAY)
     east = demo_bank.customer("A").unit
@@ -246,6 +248,14 @@ def test_the_first_credit_at_a_second_branch_is_flagged_the_same_day(demo_bank: 
     )
     alert = Alert.objects.get(code="W02", customer=d)
     assert (alert.opened_date, alert.risk_type) == (DAY, "多头授信")
+    day_before, eve_of_rule = DAY - dt.timedelta(days=1), dt.date(1999, 10, 19)
+    multi = [servicing.is_multi_branch(d.pk, as_of=day) for day in (DAY, day_before, eve_of_rule)]
+    assert multi == [True, False, False]
+
+    def managing(day: dt.date) -> str:
+        rows = servicing.list_multi_branch(scope=scope_of(demo_bank.staff("fengxc"), as_of=DAY), as_of=day)
+        return next((row.managing.branch.name for row in rows if row.customer == d and row.managing), "")
+
     name = servicing.name_managing_branch
     with pytest.raises(servicing.ServicingError, match="没有该客户的授信"):
         name(actor=demo_bank.staff("fengxc"), customer=d, branch=demo_bank.customer("E").unit, reason="x",
@@ -256,9 +266,10 @@ def test_the_first_credit_at_a_second_branch_is_flagged_the_same_day(demo_bank: 
         name(actor=demo_bank.staff("fengxc"), customer=d, branch=east, reason=" ", business_date=DAY)
     decision = name(actor=demo_bank.staff("fengxc"), customer=d, branch=east, reason="结算户在该行", business_date=DAY)
     assert decision.branch == east, "the smaller of the two: a decision, not a computed maximum"
+    assert (managing(DAY), managing(day_before)) == ("城东支行", "")
 
 
-@pytest.mark.clause("CB-19")
+@pytest.mark.clause("CB-19", points="on over")
 @pytest.mark.clause("Y11", points="on over")
 def test_ninety_one_days_make_substandard_and_tell_every_branch(demo_bank: DemoBank) -> None:
     """Y11: E overdue 91 days: at least 次级, W04 and W06 reach all branches with members; 90 days are still 关注."""

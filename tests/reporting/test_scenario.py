@@ -27,7 +27,7 @@ def test_every_expected_answer_is_the_banks_own(db: None, document: dict[str, An
     assert [key for key in own if not is_same(key, document["expected"][key], own[key])] == []
 
 
-@pytest.mark.clause("UC-03", "HA-03")
+@pytest.mark.clause("UC-03", "HA-03", points="on over")
 def test_products_in_scope_count_in_full(db: None, document: dict[str, Any]) -> None:
     """The undrawn commitment of 200 counts 200 in the group total; a factoring deal of 50 adds 50."""
     without = copy.deepcopy(document)

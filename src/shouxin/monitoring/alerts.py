@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -135,6 +136,29 @@ def close(*, actor: Staff, alert: Alert, business_date: dt.date) -> Alert:
     alert.save(update_fields=["state", "closed_by", "closed_date"])
     _trace(alert, actor, "closed", f"关闭预警 {alert.code}", business_date)
     return alert
+
+
+def is_late(alert: Alert, *, as_of: dt.date) -> bool:
+    """Whether nobody has acted on an alert and its last day to do so is over."""
+    return alert.state == Alert.State.OPEN and alert.due_date < as_of
+
+
+@dataclass(frozen=True, slots=True)
+class AlertTask:
+    """An alert that waits for its owner."""
+
+    alert: Alert
+    is_late: bool
+
+
+def tasks_of_owner(owner: Staff, *, as_of: dt.date) -> list[AlertTask]:
+    """The alerts that somebody must act on, the earliest due first (UC-06)."""
+    waiting = (
+        Alert.objects.filter(owner=owner, state=Alert.State.OPEN)
+        .select_related("customer__party", "group")
+        .order_by("due_date", "pk")
+    )
+    return [AlertTask(alert, is_late(alert, as_of=as_of)) for alert in waiting]
 
 
 def mark_read(*, actor: Staff, alert: Alert, business_date: dt.date) -> None:
