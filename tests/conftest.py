@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from shouxin.bank.models import OrgUnit, RoleAssignment, Staff
+from tests import clause_points
 from tests.demo import demo_bank
 
 __all__ = ["demo_bank"]
@@ -18,8 +19,8 @@ DAY = dt.date(2025, 6, 30)
 SINCE = dt.date(2020, 1, 1)
 COVERAGE_PAGE = Path(__file__).resolve().parent.parent / "docs" / "coverage.md"
 
-_proved: defaultdict[str, list[str]] = defaultdict(list)
-"""Tests that passed, by requirement."""
+_proved: defaultdict[str, dict[str, set[str]]] = defaultdict(dict)
+"""Tests that passed by requirement, each with the points it proves."""
 
 
 @dataclass(frozen=True)
@@ -107,38 +108,37 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-coverage", action="store_true", help="write docs/coverage.md from what ran")
 
 
+def _clauses_of(item: pytest.Item) -> list[tuple[str, str]]:
+    """The requirements of a test, each with its points."""
+    return [
+        found
+        for mark in item.iter_markers("clause")
+        for found in clause_points.read_mark(mark.args, mark.kwargs.get("points", ""))
+    ]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        try:
+            _clauses_of(item)
+        except clause_points.MarkError as error:
+            raise pytest.UsageError(f"{item.nodeid}: {error}") from None
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Each report carries its test's requirements, from whichever process it comes."""
+    """Each report carries its test's requirements and points, from whichever process it comes."""
     report = yield
-    report.clauses = [  # type: ignore[attr-defined]
-        name for mark in item.iter_markers("clause") for name in mark.args
-    ]
+    report.clauses = _clauses_of(item)  # type: ignore[attr-defined]
     return report
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.when == "call" and report.passed:
-        for clause in getattr(report, "clauses", ()):
-            _proved[clause].append(report.nodeid)
+        for clause, points in getattr(report, "clauses", ()):
+            _proved[clause].setdefault(report.nodeid, set()).update(points.split())
 
 
 def pytest_terminal_summary(config: pytest.Config) -> None:
-    if not config.getoption("--write-coverage"):
-        return
-    lines = [
-        "# Which requirement is proved by which test",
-        "",
-        "Written by `make coverage-page` from the tests that ran and passed; do not edit by hand.",
-        "",
-        f"{len(_proved)} requirements proved.",
-        "",
-        "| requirement | tests that passed |",
-        "|---|---|",
-        *(
-            f"| {clause} | {'<br>'.join(f'`{test}`' for test in sorted(tests))} |"
-            for clause, tests in sorted(_proved.items())
-        ),
-        "",
-    ]
-    COVERAGE_PAGE.write_text("\n".join(lines), encoding="utf-8")
+    if config.getoption("--write-coverage"):
+        COVERAGE_PAGE.write_text(clause_points.page(_proved), encoding="utf-8")

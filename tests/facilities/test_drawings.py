@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from shouxin.approvals.services import CaseError
 from shouxin.audit.models import Entry
 from shouxin.bank.models import ExchangeRate
+from shouxin.bank.services import create_unit
 from shouxin.domain.money import Money
 from shouxin.facilities.models import Deal, Drawing
 from shouxin.facilities.services import (
@@ -30,7 +31,7 @@ def codes(drawing: Drawing, severity: str = "refuse") -> list[tuple[str, str]]:
     return [(f["code"], f["article"]) for f in drawing.findings if f["severity"] == severity]
 
 
-@pytest.mark.clause("X09")
+@pytest.mark.clause("X09", points="on")
 def test_d_draws_200_of_its_200(demo_bank: DemoBank) -> None:
     """X09: member 900 of 900, group 6,680 of 7,000."""
     drawing = demo_bank.draw("D", "200")
@@ -40,7 +41,7 @@ def test_d_draws_200_of_its_200(demo_bank: DemoBank) -> None:
     assert codes(drawing, "warn") == [("GROUP_AT_WARN_LINE", "JS-12")]
 
 
-@pytest.mark.clause("BR-12", "X10")
+@pytest.mark.clause("BR-12", "X10", points="over")
 def test_d_draws_201_and_is_refused_by_its_sub_limit(demo_bank: DemoBank) -> None:
     """X10: free 200 at the member though the group has 520; the binding limit is named with what is free."""
     drawing = demo_bank.draw("D", "201")
@@ -63,18 +64,29 @@ def test_a_member_without_a_sub_limit_cannot_draw(demo_bank: DemoBank) -> None:
     assert codes(drawing) == [("MEMBER_WITHOUT_SUB_LIMIT", "BR-12")]
 
 
-@pytest.mark.clause("UC-04", "JS-06", "HA-05", "BR-07")
+@pytest.mark.clause("UC-04", "JS-06", "HA-05", "BR-07", points="on over before")
 def test_the_group_line_binds_when_the_member_still_has_room(demo_bank: DemoBank) -> None:
-    """A member with 200 free cannot draw 50 when the group has 40 left."""
+    """A member with 200 free cannot draw 50, nor 40.01, when the group has 40 left; 40 it can, but not before the
+    line's first day."""
     Node.objects.filter(group=demo_bank.group).update(cap_fen=6_520 * WAN)
     drawing = demo_bank.draw("D", "50")
     assert codes(drawing) == [("LIMIT_EXCEEDED", "JS-11")]
     assert "GROUP 宏达系" in drawing.findings[0]["message"]
+    assert codes(demo_bank.draw("D", "40.01")) == [("LIMIT_EXCEEDED", "JS-11")]
     assert demo_bank.draw("D", "40").state == Drawing.State.RESERVED
+    Node.objects.filter(group=demo_bank.group).update(valid_from=DAY + dt.timedelta(days=1))
+    early = demo_bank.draw("D", "0.01")
+    assert codes(early) == [("LIMIT_NOT_YET_VALID", "UC-07")]
+    assert "自 2025-07-01 起" in early.findings[0]["message"]
 
 
-@pytest.mark.parametrize(("amount", "margin", "state"), [("400", "200", "reserved"), ("402", "201", "refused")])
-@pytest.mark.clause("JS-14", "X11")
+@pytest.mark.parametrize(
+    ("amount", "margin", "state"),
+    [
+        pytest.param("400", "200", "reserved", marks=pytest.mark.clause("JS-14", "X11", points="on")),
+        pytest.param("402", "201", "refused", marks=pytest.mark.clause("JS-14", "X11", points="over")),
+    ],
+)
 def test_an_acceptance_counts_net_of_its_margin(demo_bank: DemoBank, amount: str, margin: str, state: str) -> None:
     """X11: 400 with half margin uses 200, 402 with 201 uses 201."""
     customer = demo_bank.customer("D")
@@ -104,7 +116,7 @@ def test_the_scope_decides_what_is_net_of_margin() -> None:
 def test_a_drawing_after_the_line_has_ended_is_refused(demo_bank: DemoBank) -> None:
     drawing = demo_bank.draw("D", "1", on=dt.date(2026, 6, 30))
     assert drawing.state == Drawing.State.REFUSED
-    assert {code for code, _ in codes(drawing)} == {"LIMIT_PERIOD_OVER"}
+    assert set(codes(drawing)) == {("LIMIT_PERIOD_OVER", "UC-07")}
 
 
 def test_one_key_is_one_drawing_and_another_payload_is_an_error(demo_bank: DemoBank) -> None:
@@ -157,9 +169,12 @@ def test_only_who_looks_after_the_customer_may_ask(demo_bank: DemoBank, who: str
     assert not Drawing.objects.exists()
 
 
-@pytest.mark.clause("CB-08")
+@pytest.mark.clause("CB-08", points="on over before")
 def test_one_line_covers_all_branches_products_and_currencies(small_bank: SmallBank) -> None:
-    """Line 1,000: loan 600 at one branch, acceptance 300 at another, L/C of USD 10 at 7.2 → 972 used, 29 refused."""
+    """Line 1,000: loan 600 at one branch, acceptance 300 at another, L/C of USD 10 at 7.2 at a third → 972 used, 28
+    free; 29 and 28.01 are refused, 28 is not; the day before the line began nothing is drawn."""
+    third = create_unit(code="N", name="营业部", kind="branch", parent=small_bank.head_office)
+    branches = {"银承": small_bank.east, "信用证": third}
     customer = add_customer(
         actor=None, party=create_party(kind="org", name="示例制造有限公司"), unit=small_bank.west,
         owner=small_bank.manager_west, business_date=DAY,
@@ -170,30 +185,28 @@ def test_one_line_covers_all_branches_products_and_currencies(small_bank: SmallB
     )  # fmt: skip
     ExchangeRate.objects.create(currency="USD", date=DAY, rate="7.2", source="中间价")
 
-    def draw(product: str, amount: str, currency: str = "CNY") -> Drawing:
+    def draw(product: str, amount: str, currency: str = "CNY", on: dt.date = DAY) -> Drawing:
         facility = open_facility(
-            actor=None, customer=customer, branch=small_bank.east if product == "银承" else small_bank.west,
-            product=product, number=f"HT-{product}-{amount}", start_date=DAY, end_date=dt.date(2026, 6, 30),
+            actor=None, customer=customer, branch=branches.get(product, small_bank.west),
+            product=product, number=f"HT-{product}-{amount}-{on}", start_date=on, end_date=dt.date(2026, 6, 30),
             business_date=DAY, currency=currency,
         )  # fmt: skip
-        request = DrawingRequest(facility, Money.from_wan(amount).fen, 0, DAY)
-        return request_drawing(actor=small_bank.manager_west, request=request, key=product + amount, business_date=DAY)
+        request = DrawingRequest(facility, Money.from_wan(amount).fen, 0, on)
+        key = f"{product}{amount}{on}"
+        return request_drawing(actor=small_bank.manager_west, request=request, key=key, business_date=DAY)
 
     assert draw("流贷", "600").state == draw("银承", "300").state == draw("信用证", "10", "USD").state == "reserved"
     node = Node.objects.get(customer=customer, kind="CUSTOMER")
     assert (node.used_fen, (node.cap_fen or 0) - node.used_fen) == (972 * WAN, 28 * WAN)
-    assert codes(draw("流贷", "29")) == [("LIMIT_EXCEEDED", "BR-12")]
+    assert codes(draw("流贷", "29")) == codes(draw("流贷", "28.01")) == [("LIMIT_EXCEEDED", "BR-12")]
+    assert ("LIMIT_NOT_YET_VALID", "UC-07") in codes(draw("流贷", "1", on=DAY - dt.timedelta(days=1)))
     assert draw("流贷", "28").state == "reserved"
+    deposit = draw("存款", "100")
+    node.refresh_from_db()
+    assert (deposit.state, deposit.counted_fen, node.used_fen) == ("refused", 0, 1_000 * WAN), "no credit (CB-06)"
 
 
-@pytest.mark.clause("CB-06")
-def test_a_letter_of_credit_uses_the_line_and_a_deposit_does_not() -> None:
-    credit, deposit = find_product("信用证", as_of=DAY), find_product("存款", as_of=DAY)
-    assert (credit.is_credit, credit.is_in_scope) == (True, True)
-    assert (deposit.is_credit, deposit.is_in_scope) == (False, False)
-
-
-@pytest.mark.clause("CB-11")
+@pytest.mark.clause("CB-11", points="on over")
 def test_each_of_the_eleven_can_be_drawn_and_another_is_refused(demo_bank: DemoBank) -> None:
     """Every kind of the list can be drawn under a line; a product outside it is refused until it is added."""
     customer = demo_bank.customer("A")

@@ -1,6 +1,7 @@
 """What people decide about groups: proposals of one officer, decisions of another, versions, and limits that follow."""
 
 import datetime as dt
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -64,7 +65,7 @@ def sell_d_to_a_stranger() -> None:
     Holding.objects.filter(company=d, holder__name__in=("陈明", "李秀英")).update(valid_to=DAY)
 
 
-@pytest.mark.clause("BR-03")
+@pytest.mark.clause("BR-03", "HA-02", points="on over")
 def test_limits_follow_the_old_version_until_the_new_one_is_confirmed(demo_bank: DemoBank) -> None:
     group = demo_bank.group
     node = Node.objects.get(group=group)
@@ -113,15 +114,19 @@ def test_an_unchanged_group_needs_no_new_decision(demo_bank: DemoBank) -> None:
 # --- (四): added by people ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.clause("UC-12")
+@pytest.mark.clause("UC-12", points="on over before")
+@pytest.mark.clause("BR-02", "HA-02")
 def test_only_with_role_reason_and_evidence_is_a_member_added_under_four(demo_bank: DemoBank) -> None:
     customer = single_customer(demo_bank)
     ask = {
         "group": demo_bank.group, "customer": customer, "reason": "低价向集团供货", "evidence": "购销合同 2025-017",
         "business_date": DAY,
     }  # fmt: skip
-    with pytest.raises(DecisionError, match="没有总行集团认定权限"):
-        judgement.propose_addition(actor=demo_bank.staff("liujg"), **ask)
+    tomorrow = demo_bank.staff("fengxc")
+    tomorrow.role_assignments.create(role="identification_officer", valid_from=DAY + dt.timedelta(days=1))
+    for who in (demo_bank.staff("liujg"), tomorrow):
+        with pytest.raises(DecisionError, match="没有总行集团认定权限"):
+            judgement.propose_addition(actor=who, **ask)
     with pytest.raises(DecisionError, match="证据"):
         judgement.propose_addition(actor=demo_bank.staff("gaoyl"), **{**ask, "evidence": " "})
     with pytest.raises(DecisionError, match="理由"):
@@ -171,7 +176,7 @@ def test_joining_above_the_line_opens_an_excess_and_is_not_refused(demo_bank: De
 # --- who may ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.clause("UC-13")
+@pytest.mark.clause("UC-13", points="on over before")
 def test_a_branch_cannot_decide_and_nobody_decides_alone(demo_bank: DemoBank) -> None:
     change = judgement.propose_exclusion(
         actor=demo_bank.staff("gaoyl"), group=demo_bank.group, customer=demo_bank.customer("C"), reason="x",
@@ -187,11 +192,43 @@ def test_a_branch_cannot_decide_and_nobody_decides_alone(demo_bank: DemoBank) ->
                 actor=demo_bank.staff(username), change=change, is_approved=True, decision="同意", business_date=DAY
             )
     assert "C" in members(demo_bank.group)
+    officer = demo_bank.staff("linzy")
+    role = officer.role_assignments.filter(role="identification_officer")
+    role.update(valid_from=DAY + dt.timedelta(days=1))
+    with pytest.raises(DecisionError, match="没有总行集团认定权限"):
+        approve(demo_bank, change)
+    role.update(valid_from=DAY)
+    approve(demo_bank, change)
+    assert "C" not in members(demo_bank.group), "head office's second officer decides it"
     with pytest.raises(IntegrityError), transaction.atomic():
         GroupChange.objects.filter(pk=change.pk).update(decided_by=change.proposed_by)
 
 
-@pytest.mark.clause("BR-11")
+@pytest.mark.clause("BR-11", points="on over")
+def test_a_new_group_is_activated_with_its_responsible_person(demo_bank: DemoBank) -> None:
+    """P and its subsidiary Q are proposed: without a person nothing is proposed, with one the group is there; the
+    table knows no group without."""
+    p = single_customer(demo_bank, "母公司")
+    party = Party.objects.create(kind="org", name="子公司", source_id="Q")
+    q = Customer.objects.create(party=party, number="KH99990002", unit=p.unit, stage=Customer.Stage.CUSTOMER)
+    Holding.objects.create(holder=p.party, company=party, votes=60_000_000)
+    candidate = next(c for c in identify_again(demo_bank) if c.members.filter(party=party).exists())
+    ask: dict[str, Any] = {
+        "actor": demo_bank.staff("gaoyl"), "candidate": candidate, "name": "母子系", "reason": "股权控制",
+        "business_date": DAY,
+    }  # fmt: skip
+    before = GroupChange.objects.count()
+    with pytest.raises(DecisionError, match="没有负责人不能生效（BR-11）"):
+        judgement.propose_confirmation(**ask, responsible=None)
+    assert GroupChange.objects.count() == before
+    approve(demo_bank, judgement.propose_confirmation(**ask, responsible=demo_bank.staff("suny")))
+    group = CustomerGroup.objects.get(name="母子系")
+    assert (group.status, group.responsible) == (CustomerGroup.Status.ACTIVE, demo_bank.staff("suny"))
+    assert set(memberships_on(DAY).filter(group=group).values_list("customer", flat=True)) == {p.pk, q.pk}
+    with pytest.raises(IntegrityError), transaction.atomic():
+        CustomerGroup.objects.filter(pk=group.pk).update(responsible=None)
+
+
 def test_a_group_without_a_responsible_person_cannot_be_activated(demo_bank: DemoBank) -> None:
     sell_d_to_a_stranger()
     candidate = next(c for c in Candidate.objects.filter(status="proposed") if c.updates is None)
@@ -327,7 +364,7 @@ def test_y01_the_wife_sells_her_part_of_d(demo_bank: DemoBank) -> None:
     assert (alone.used_fen, alone.parent.used_fen, alone.parent.group) == (700 * WAN, 700 * WAN, None)
 
 
-@pytest.mark.clause("Y03")
+@pytest.mark.clause("Y03", points="on over")
 def test_y03_f_joins_and_the_group_is_280_over_its_line(demo_bank: DemoBank) -> None:
     """A may appoint the board of F: 7,280 of 7,000, drawings stop until it is cured."""
     a, f = Party.objects.get(source_id="A"), Party.objects.get(source_id="F")
@@ -345,10 +382,12 @@ def test_y03_f_joins_and_the_group_is_280_over_its_line(demo_bank: DemoBank) -> 
     assert any(finding["code"] == "LIMIT_IN_EXCESS" for finding in drawing.findings)
 
 
-@pytest.mark.clause("Y08")
+@pytest.mark.clause("Y08", points="on over")
 def test_y08_a_group_left_with_one_member_is_closed_and_the_member_is_single(demo_bank: DemoBank) -> None:
     group = demo_bank.group
     for code in "BCDE":
+        group.refresh_from_db()
+        assert group.status == CustomerGroup.Status.ACTIVE, "two members are a group still"
         change = judgement.propose_exclusion(
             actor=demo_bank.staff("gaoyl"), group=group, customer=demo_bank.customer(code), reason="已处置",
             business_date=DAY,

@@ -38,6 +38,7 @@ def node(bank: DemoBank, code: str) -> Node:
     return Node.objects.get(customer=bank.customer(code), kind="CUSTOMER")
 
 
+@pytest.mark.clause("X03", points="on")
 def test_6600_needs_no_meeting_and_is_decided_at_head_office(demo_bank: DemoBank) -> None:
     """X03 of the worked example."""
     prepared_group(demo_bank)
@@ -48,10 +49,11 @@ def test_6600_needs_no_meeting_and_is_decided_at_head_office(demo_bank: DemoBank
     assert demo_bank.group.limit_node.cap_fen == 6_600 * WAN
 
 
-@pytest.mark.clause("JS-13")
+@pytest.mark.clause("JS-13", "X04", points="over")
+@pytest.mark.clause("X23", points="on over")
 @pytest.mark.parametrize("wan", ["6600.01", "7000"])
 def test_above_6600_the_minutes_come_before_approval(demo_bank: DemoBank, wan: str) -> None:
-    """X04 of the worked example."""
+    """X04 of the worked example; X23: a branch does not approve it, head office does."""
     prepared_group(demo_bank)
     case = reviewed(demo_bank, submitted(demo_bank, propose(demo_bank, wan, sub={**SUB, "A": 1100})))
     assert case.level_name == "行长办公会"
@@ -68,7 +70,14 @@ def test_above_6600_the_minutes_come_before_approval(demo_bank: DemoBank, wan: s
 
 @pytest.mark.parametrize(
     ("wan", "codes"),
-    [("7400", {"GROUP_ABOVE_QUARTER_END_SHARE": "15.417%"}), ("7500", {"GROUP_ABOVE_QUARTER_END_SHARE": "15.625%"})],
+    [
+        pytest.param(
+            "7400", {"GROUP_ABOVE_QUARTER_END_SHARE": "15.417%"}, marks=pytest.mark.clause("X05", points="on")
+        ),
+        pytest.param(
+            "7500", {"GROUP_ABOVE_QUARTER_END_SHARE": "15.625%"}, marks=pytest.mark.clause("X06", points="on")
+        ),
+    ],
 )
 def test_up_to_fifteen_percent_is_allowed_with_the_quarter_end_view(
     demo_bank: DemoBank, wan: str, codes: dict[str, str]
@@ -81,7 +90,7 @@ def test_up_to_fifteen_percent_is_allowed_with_the_quarter_end_view(
         assert share in message
 
 
-@pytest.mark.clause("JS-11")
+@pytest.mark.clause("JS-11", "X07", points="over")
 def test_above_fifteen_percent_is_refused_and_a_syndicate_suggested(demo_bank: DemoBank) -> None:
     """X07 of the worked example."""
     prepared_group(demo_bank, control="9000")
@@ -104,7 +113,7 @@ def test_sub_limits_above_the_line_are_refused(demo_bank: DemoBank) -> None:
     assert refusals(refused.value) == [("SUB_LIMITS_ABOVE_LINE", "BR-12")]
 
 
-@pytest.mark.clause("JS-05", "UC-13")
+@pytest.mark.clause("JS-05", "UC-13", points="over")
 def test_a_branch_approver_is_refused_however_small_the_line(demo_bank: DemoBank) -> None:
     """X23 of the worked example."""
     prepared_group(demo_bank)
@@ -136,7 +145,7 @@ def test_the_members_sum_is_not_the_measurement_of_the_group(demo_bank: DemoBank
         evaluating.evaluate(actor=demo_bank.staff("liujg"), group=demo_bank.group, given=given, business_date=DAY)
 
 
-@pytest.mark.clause("UC-05", "BR-07")
+@pytest.mark.clause("UC-05", "BR-07", points="on over")
 def test_without_a_capital_figure_or_with_an_old_one_it_is_refused(demo_bank: DemoBank) -> None:
     """The form needs the borrower's risk and the bank's capacity; the year-end figure holds for 18 months."""
     later = dt.date(2026, 7, 1)
@@ -149,7 +158,7 @@ def test_without_a_capital_figure_or_with_an_old_one_it_is_refused(demo_bank: De
     assert "CAPITAL_MISSING" in [f.code for f in line_cases.judge(case, as_of=DAY).findings if f.is_refusal]
 
 
-@pytest.mark.clause("CB-13", "A-17")
+@pytest.mark.clause("CB-13", "A-17", points="on over")
 @pytest.mark.parametrize(
     ("wan", "marks"),
     [("5000", []), ("5200", ["申报 5,200.00 万元 超过测算的授信控制量 5,000.00 万元，超出 200.00 万元（4.0%）"])],
@@ -172,7 +181,7 @@ def test_above_the_control_amount_is_an_exception_with_a_reason(
     assert case.level_name == ("行长办公会" if marks else "总行审批"), "one level up"
 
 
-@pytest.mark.clause("CB+12")
+@pytest.mark.clause("CB+12", points="on over")
 def test_a_refused_member_reduces_the_group_line(demo_bank: DemoBank) -> None:
     """Proposed 7,000; the plan of C (1,200) is refused: 5,800 are approved and C may not draw."""
     prepared_group(demo_bank)
@@ -185,6 +194,7 @@ def test_a_refused_member_reduces_the_group_line(demo_bank: DemoBank) -> None:
     assert line.refused_members == [demo_bank.customer("C").pk]
     assert node(demo_bank, "C").cap_fen == 0
     assert case.payload["amount_fen"] == 7_000 * WAN, "what was proposed stays"
+    assert [f["code"] for f in demo_bank.draw("C", "1", by="hewei").findings if f["severity"] == "refuse"] != []
 
 
 def test_product_sub_limits_bind_and_stay_within_the_members(demo_bank: DemoBank) -> None:
@@ -333,6 +343,7 @@ def test_my_tasks_follow_the_case_and_a_delegate_stands_in(demo_bank: DemoBank) 
     assert waits_for("yaoj") == []
 
 
+@pytest.mark.clause("Y03", points="on over")
 def test_a_joining_member_leaves_the_group_above_its_line_until_a_larger_line(demo_bank: DemoBank) -> None:
     """Y03: F joins: 7,280 of 7,000, over by 280, drawings stop; a line of 7,280 needs the meeting (14.56 %)."""
     f = demo_bank.customer("F")
@@ -353,7 +364,7 @@ def test_a_joining_member_leaves_the_group_above_its_line_until_a_larger_line(de
     assert (group_node.cap_fen, group_node.used_fen, group_node.excess_cause) == (7_280 * WAN, 7_280 * WAN, None)
 
 
-@pytest.mark.clause("UC-01")
+@pytest.mark.clause("UC-01", points="on over before")
 def test_a_related_group_is_held_to_the_quarter_end_figure_too(demo_bank: DemoBank) -> None:
     """Y09: 陈建国 holds 6 % of the bank: a new line of 7,400 is refused (7,200), before 2022-03-01 it is not."""
     from shouxin.facilities.connections import add_bank_relation, judge_related_line, related_customers
@@ -370,10 +381,16 @@ def test_a_related_group_is_held_to_the_quarter_end_figure_too(demo_bank: DemoBa
         return [f.code for f in judge_related_line(member_ids=members, amount_fen=wan * WAN, as_of=day)]
 
     assert codes(7_200, DAY) == ["RELATED_PARTY"]
-    assert codes(7_400, DAY) == ["RELATED_PARTY", "RELATED_ABOVE_LIMIT"]
+    above = judge_related_line(member_ids=members, amount_fen=7_200 * WAN + WAN // 100, as_of=DAY)
+    assert [f.code for f in above] == ["RELATED_PARTY", "RELATED_ABOVE_LIMIT"]
+    Membership.objects.update(valid=(dt.date(2020, 1, 1), None))
+    CapitalFigure.objects.create(kind="net", date=dt.date(2021, 12, 31), amount_fen=48_000 * WAN, source="G40")
+    assert codes(7_400, dt.date(2022, 3, 1)) == ["RELATED_PARTY", "RELATED_ABOVE_LIMIT"]
     assert codes(7_400, dt.date(2022, 2, 28)) == []
     prepared_group(demo_bank)
     case = investigated(demo_bank, propose(demo_bank, "7400"))
     with pytest.raises(CaseRefusedError) as refused:
         line_cases.submit(actor=demo_bank.staff("liujg"), case=case, exception_reason="", business_date=DAY)
     assert refusals(refused.value) == [("RELATED_ABOVE_LIMIT", "Y09")]
+    said = {f.code for f in line_cases.judge(case, as_of=DAY).findings}
+    assert said >= {"GROUP_ABOVE_QUARTER_END_SHARE", "RELATED_PARTY"}, "the group's check and the related party's"

@@ -8,7 +8,7 @@ import pytest
 from shouxin.domain.money import Money
 from shouxin.facilities.group_lines import LineProposal, LineRefusedError, approve_line, check_line
 from shouxin.facilities.models import GroupLine
-from shouxin.facilities.rules import judge_group_total
+from shouxin.facilities.rules import judge_group_total, legal_basis
 from shouxin.limits.models import Node
 from tests.conftest import SmallBank
 from tests.demo import DAY, WAN, DemoBank
@@ -92,11 +92,12 @@ def test_even_a_line_of_one_is_approved_at_head_office(demo_bank: DemoBank) -> N
     assert check_line(proposal=tiny, approver=demo_bank.staff("wanghy"), as_of=DAY) == []
 
 
-@pytest.mark.clause("X08")
+@pytest.mark.clause("X08", points="on over")
 def test_sub_limits_stay_within_the_line(demo_bank: DemoBank) -> None:
     """X08: with D = 1,000 the sub-limits sum to 7,100, above 7,000."""
     limits = {"A": 1500, "B": 2200, "C": 1200, "D": 1000, "E": 1200}
     assert found(demo_bank, "7000", "refuse", sub_limits=limits) == [("SUB_LIMITS_ABOVE_LINE", "BR-12")]
+    assert found(demo_bank, "7000", "refuse", sub_limits={**limits, "D": 900}) == [], "7,000 of 7,000"
 
 
 @pytest.mark.clause("BR-12")
@@ -108,8 +109,9 @@ def test_each_member_and_only_members_get_a_sub_limit(demo_bank: DemoBank) -> No
     ]
 
 
-@pytest.mark.clause("CB-05")
+@pytest.mark.clause("CB-05", points="on before")
 def test_an_approved_line_prints_its_legal_basis(demo_bank: DemoBank) -> None:
+    assert [len(legal_basis(as_of=dt.date(1999, 10, day))) for day in (19, 20)] == [0, 3]
     line = GroupLine.objects.get()
     assert line.legal_basis == [
         "《中华人民共和国商业银行法》",

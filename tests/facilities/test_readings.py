@@ -37,7 +37,7 @@ def switch(
 # --- the lead branch --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.clause("A-05")
+@pytest.mark.clause("A-05", points="on over")
 def test_only_acceptances_are_net_in_the_ranking_unless_a_bank_nets_all(
     demo_bank: DemoBank, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -50,7 +50,7 @@ def test_only_acceptances_are_net_in_the_ranking_unless_a_bank_nets_all(
     assert {amount for _name, amount in ranking(demo_bank)[:2]} == {3500}, "gross gives a tie"
 
 
-@pytest.mark.clause("A-06")
+@pytest.mark.clause("A-06", points="on over")
 def test_a_tie_goes_to_undrawn_then_to_the_first_credit_then_to_the_code(
     demo_bank: DemoBank, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -72,7 +72,7 @@ def test_a_tie_goes_to_undrawn_then_to_the_first_credit_then_to_the_code(
     assert decision.branch == branch("营业部"), "the meeting goes before any ranking"
 
 
-@pytest.mark.clause("A-09")
+@pytest.mark.clause("A-09", points="on over")
 def test_the_lead_of_a_case_stays_until_it_is_closed_and_a_later_quarter_ranks_anew(demo_bank: DemoBank) -> None:
     """城西 pays back in July; its case goes on, and in October 城东 has the larger stock at the end of September."""
     officer, group = demo_bank.staff("wanghy"), prepared_group(demo_bank)
@@ -91,7 +91,7 @@ def test_the_lead_of_a_case_stays_until_it_is_closed_and_a_later_quarter_ranks_a
     assert propose(demo_bank, "6600", by="zhoulp", on=OCTOBER).unit == branch("城东")
 
 
-@pytest.mark.clause("A-10")
+@pytest.mark.clause("A-10", points="on over")
 def test_no_credit_is_neither_a_balance_nor_an_approved_amount(demo_bank: DemoBank) -> None:
     """城西 has paid everything back; while a contract of it has an approved amount it leads, until that ends."""
     close_deals_of("城西", dt.date(2025, 7, 1))
@@ -105,7 +105,7 @@ def test_no_credit_is_neither_a_balance_nor_an_approved_amount(demo_bank: DemoBa
 # --- who the customer is ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.clause("A-15")
+@pytest.mark.clause("A-15", points="on over")
 def test_the_customer_is_the_legal_person_and_its_branches_draw_in_its_line(demo_bank: DemoBank) -> None:
     """One credit code is one customer; a branch gets no line and no drawing of its own, at whatever bank branch."""
     d = demo_bank.customer("D")
@@ -118,11 +118,11 @@ def test_the_customer_is_the_legal_person_and_its_branches_draw_in_its_line(demo
     f.party.refresh_from_db()
     refusals = [x["code"] for x in demo_bank.draw("F", "2", by="suny").findings if x["severity"] == "refuse"]
     assert refusals == ["NOT_A_LEGAL_PERSON"]
-    (finding,) = line_judging.judge_eligible(f)
+    (finding,) = line_judging.judge_eligible(f, as_of=DAY)
     assert (finding.code, "请以其法人为对象" in finding.message) == ("NOT_ELIGIBLE", True)
 
 
-@pytest.mark.clause("A-16")
+@pytest.mark.clause("A-16", points="on over before")
 def test_a_financial_company_is_a_member_without_a_line_and_told_apart(demo_bank: DemoBank) -> None:
     """Controlled by A it joins the group (guideline of 2010); the line rule leaves it out, the statistics mark it."""
     from python_calamine import CalamineWorkbook
@@ -140,7 +140,9 @@ def test_a_financial_company_is_a_member_without_a_line_and_told_apart(demo_bank
     run_determination(actor=demo_bank.staff("gaoyl"), as_of=DAY, business_date=DAY)
     members = set(CandidateMember.objects.filter(is_customer=True).values_list("party_id", flat=True))
     assert party.pk in members
-    assert [x.article for x in line_judging.judge_eligible(lender)] == ["CB-09"]
+    assert [x.article for x in line_judging.judge_eligible(lender, as_of=DAY)] == ["CB-09"]
+    assert line_judging.judge_eligible(a, as_of=DAY) == []
+    assert line_judging.judge_eligible(lender, as_of=dt.date(1999, 10, 19)) == [], "not before the rule"
     of_a = Membership.objects.filter(customer=a)[0]
     Membership.objects.create(group=of_a.group, customer=lender, basis="一", valid=of_a.valid, recorded=of_a.recorded)
     body = group_statistics(actor=demo_bank.staff("fengxc"), as_of=DAY, business_date=DAY)
@@ -155,7 +157,8 @@ def line_required(bank: DemoBank, wan: str) -> list[str]:
     return [x["message"] for x in bank.draw("F", wan, by="suny").findings if x["code"] == "LINE_REQUIRED"]
 
 
-@pytest.mark.clause("CB-17", "A-18")
+@pytest.mark.clause("CB-17", "A-18", points="on over before")
+@pytest.mark.clause("CB-19", points="over")
 def test_the_classes_are_rolled_out_in_order_and_none_shuts_out_the_others(
     demo_bank: DemoBank, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,11 +6,19 @@ import pytest
 
 from shouxin.approvals.models import Minutes
 from shouxin.bank.models import CapitalFigure, ExchangeRate
+from shouxin.bank.scope import scope_of
 from shouxin.domain.money import Money
 from shouxin.facilities import connections, servicing
 from shouxin.facilities.models import AssetClass, CustomerLine, Deal, Drawing, Precondition
 from shouxin.facilities.selectors import totals_of_customers
-from shouxin.facilities.services import DrawingRequest, check_drawing, open_facility, release_drawing, request_drawing
+from shouxin.facilities.services import (
+    DrawingRequest,
+    InvalidRequestError,
+    check_drawing,
+    open_facility,
+    release_drawing,
+    request_drawing,
+)
 from shouxin.groups.models import Guarantee
 from shouxin.limits import services as limits
 from shouxin.limits.models import Excess, Node
@@ -44,17 +52,22 @@ def ask(bank: DemoBank, code: str, wan: str, *, product: str = "working_capital_
     return request_drawing(actor=bank.staff(by), request=request, key=key, business_date=DAY)
 
 
-@pytest.mark.clause("X13")
+@pytest.mark.clause("X13", points="on over")
 def test_a_released_deposit_raises_the_exposure_and_stops_drawings(demo_bank: DemoBank) -> None:
     """X13: D's certificate is released while the 500 loan stands: 1,200 of 900, an excess, W03 to all branches."""
     pledged = deal(demo_bank, "D", "cd_pledged_loan")
+    part = servicing.change_cover(
+        actor=demo_bank.staff("yaoj"), deal=pledged, kind="own_cd", after_fen=300 * WAN, reason="部分解押",
+        business_date=DAY, has_happened=True,
+    )  # fmt: skip
+    assert (part.excess_fen, node(demo_bank, "D").used_fen) == (0, 900 * WAN), "900 of 900 is no violation"
     outcome = watch.change_cover(
         actor=demo_bank.staff("yaoj"), deal=pledged, kind="own_cd", after_fen=0, reason="存单解押", business_date=DAY,
         has_happened=True,
     )  # fmt: skip
     assert node(demo_bank, "D").used_fen == 1_200 * WAN
     assert node(demo_bank, "D").excess_cause == "MITIGANT"
-    assert outcome.change.counted_change_fen == 500 * WAN
+    assert outcome.change.counted_change_fen == 300 * WAN
     assert Excess.objects.get(node=node(demo_bank, "D"), closed_at=None).amount_fen == 300 * WAN
     assert "LIMIT_IN_EXCESS" in codes(demo_bank.draw("D", "1"))
     alert = Alert.objects.get(code="W03", customer=demo_bank.customer("D"))
@@ -64,7 +77,7 @@ def test_a_released_deposit_raises_the_exposure_and_stops_drawings(demo_bank: De
     assert totals[demo_bank.customer("D").pk].control_use_fen == 700 * WAN, "yesterday it was covered"
 
 
-@pytest.mark.clause("X14")
+@pytest.mark.clause("X14", points="on over")
 def test_a_fallen_margin_breaks_the_members_limit(demo_bank: DemoBank) -> None:
     """X14: B's margin falls from 1,000 to 800: 2,200 of 2,200 holds; to 700: 2,300 is above."""
     acceptance = deal(demo_bank, "B", "bank_acceptance")
@@ -114,11 +127,13 @@ def test_servicing_is_for_operations_and_the_own_branch(demo_bank: DemoBank, who
         )
 
 
-@pytest.mark.clause("A-26", "X12")
+@pytest.mark.clause("A-26", "X12", points="on over")
 def test_drawing_on_a_commitment_uses_nothing_more(demo_bank: DemoBank) -> None:
     """X12: E draws the committed 200: commitment −200, loan +200, use 1,100 as before, although little is free."""
     commitment = Deal.objects.get(customer=demo_bank.customer("E"), is_drawn=False)
     Node.objects.filter(customer=demo_bank.customer("E"), kind="CUSTOMER").update(cap_fen=1_100 * WAN)
+    with pytest.raises(InvalidRequestError, match=r"承诺未提取 200\.00 万元，不足 200\.01 万元"):
+        ask(demo_bank, "E", "200.01", by="suny", commitment=commitment)
     drawing = ask(demo_bank, "E", "200", by="suny", commitment=commitment)
     assert (drawing.state, codes(drawing)) == ("reserved", [])
     new = release_drawing(
@@ -196,7 +211,7 @@ def test_working_capital_runs_three_years_exceptionally_five(
     assert found == ([severity] if severity else [])
 
 
-@pytest.mark.clause("CB-17")
+@pytest.mark.clause("CB-17", points="on over")
 def test_a_customer_at_two_branches_must_have_a_line(demo_bank: DemoBank) -> None:
     """Class (三) off: a single-branch customer outside a group is not yet required; at two branches it must."""
     f = demo_bank.customer("F")
@@ -215,9 +230,10 @@ def test_a_customer_at_two_branches_must_have_a_line(demo_bank: DemoBank) -> Non
     assert book.items("rollout.classes", DAY) == ("pass_mention",)
 
 
-@pytest.mark.clause("CB-18", "CB+7")
+@pytest.mark.clause("CB-18", "CB+7", points="on over before")
 def test_the_first_credit_at_a_second_branch_is_flagged_the_same_day(demo_bank: DemoBank) -> None:
-    """Head office names the managing branch with a reason; a branch without credit or a branch officer cannot."""
+    """One branch is none, two are, and the day before they were not. Head office names the managing branch with a
+    reason; a branch without credit or a branch officer cannot; before the decision nobody manages."""
     d = demo_bank.customer("D")
     assert not servicing.is_multi_branch(d.pk, as_of=DAY)
     east = demo_bank.customer("A").unit
@@ -232,6 +248,14 @@ def test_the_first_credit_at_a_second_branch_is_flagged_the_same_day(demo_bank: 
     )
     alert = Alert.objects.get(code="W02", customer=d)
     assert (alert.opened_date, alert.risk_type) == (DAY, "多头授信")
+    day_before, eve_of_rule = DAY - dt.timedelta(days=1), dt.date(1999, 10, 19)
+    multi = [servicing.is_multi_branch(d.pk, as_of=day) for day in (DAY, day_before, eve_of_rule)]
+    assert multi == [True, False, False]
+
+    def managing(day: dt.date) -> str:
+        rows = servicing.list_multi_branch(scope=scope_of(demo_bank.staff("fengxc"), as_of=DAY), as_of=day)
+        return next((row.managing.branch.name for row in rows if row.customer == d and row.managing), "")
+
     name = servicing.name_managing_branch
     with pytest.raises(servicing.ServicingError, match="没有该客户的授信"):
         name(actor=demo_bank.staff("fengxc"), customer=d, branch=demo_bank.customer("E").unit, reason="x",
@@ -242,9 +266,11 @@ def test_the_first_credit_at_a_second_branch_is_flagged_the_same_day(demo_bank: 
         name(actor=demo_bank.staff("fengxc"), customer=d, branch=east, reason=" ", business_date=DAY)
     decision = name(actor=demo_bank.staff("fengxc"), customer=d, branch=east, reason="结算户在该行", business_date=DAY)
     assert decision.branch == east, "the smaller of the two: a decision, not a computed maximum"
+    assert (managing(DAY), managing(day_before)) == ("城东支行", "")
 
 
-@pytest.mark.clause("CB-19")
+@pytest.mark.clause("CB-19", points="on over")
+@pytest.mark.clause("Y11", points="on over")
 def test_ninety_one_days_make_substandard_and_tell_every_branch(demo_bank: DemoBank) -> None:
     """Y11: E overdue 91 days: at least 次级, W04 and W06 reach all branches with members; 90 days are still 关注."""
     loan = deal(demo_bank, "E", "working_capital_loan")
@@ -325,8 +351,13 @@ def test_a_transaction_is_reported_with_four_items_in_ten_working_days(demo_bank
     ).must_report
 
 
-@pytest.mark.parametrize(("rate_day", "refused"), [(DAY, False), (DAY - dt.timedelta(days=1), True)])
-@pytest.mark.clause("A-27", "Y10")
+@pytest.mark.parametrize(
+    ("rate_day", "refused"),
+    [
+        pytest.param(DAY, False, marks=pytest.mark.clause("A-27", "Y10", points="on")),
+        pytest.param(DAY - dt.timedelta(days=1), True, marks=pytest.mark.clause("A-27", "Y10", points="over")),
+    ],
+)
 def test_a_foreign_currency_is_controlled_at_the_rate_of_the_day(
     demo_bank: DemoBank, rate_day: dt.date, refused: bool
 ) -> None:
@@ -355,7 +386,7 @@ def test_a_condition_precedent_stops_a_drawing_until_it_is_met(demo_bank: DemoBa
     assert codes(demo_bank.draw("D", "2")) == []
 
 
-@pytest.mark.clause("BR-03")
+@pytest.mark.clause("BR-03", "Y01", points="on over before")
 def test_limits_keep_the_version_until_the_new_one_is_confirmed(demo_bank: DemoBank) -> None:
     """Y01: 李秀英 sells her 20 % of D: until decided D stays under the group; then G1 uses 5,780, D 700."""
     from shouxin.facilities.group_changes import decide_change
@@ -371,9 +402,10 @@ def test_limits_keep_the_version_until_the_new_one_is_confirmed(demo_bank: DemoB
     Holding.objects.filter(holder=partner, company=d).update(valid_to=day)
     Holding.objects.create(holder=partner, company=d, votes=69_000_000, valid_from=day, source="转让协议")
     anchors = [str(Party.objects.get(source_id=name).pk) for name in ("陈建国", "李秀英", "陈明", "陈建军", "陈亮")]
-    run = run_determination(
-        actor=demo_bank.staff("gaoyl"), as_of=day, business_date=day, book=load_book(), anchors=anchors
-    )
+    officer, eve = demo_bank.staff("gaoyl"), day - dt.timedelta(days=1)
+    earlier = run_determination(actor=officer, as_of=eve, business_date=eve, book=load_book(), anchors=anchors)
+    assert not earlier.candidates.filter(updates=demo_bank.group).exists(), "the day before nothing had changed"
+    run = run_determination(actor=officer, as_of=day, business_date=day, book=load_book(), anchors=anchors)
     candidate = run.candidates.get(updates=demo_bank.group)
     assert (candidate.version, Node.objects.get(group=demo_bank.group).used_fen) == (2, 6_480 * WAN)
     change = propose_confirmation(

@@ -1,5 +1,6 @@
 """Every kind of bad row is named with file, line, column and reason, and nothing is written."""
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,13 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from shouxin.domain.groups import identify as identify_groups
 from shouxin.groups.commands import identify
+from shouxin.groups.policy_settings import settings_from
 from shouxin.intake.evidence_files import EvidenceError, decode, read_csv, read_evidence
+from shouxin.policy import load_book
 
+DAY = dt.date(2025, 6, 30)
 ENTITIES = "id,name,kind,customer\nA,甲公司,org,1\nB,乙公司,org,1\np,张三,person,0\nq,李四,person,0\n"
 HOLDINGS = "holder,company,percent\nA,B,60\np,A,51\n"
 
@@ -57,6 +62,24 @@ def write(folder: Path, **tables: str | bytes) -> Path:
         ("kin", "a,b,relation\np,q,parent\nq,p,parent\n", 3, "b", "亲属成环", "KIN_CYCLE"),
         ("kin", "a,b,relation\np,A,parent\n", 2, "b", "是机构", "KIND_WRONG"),
         ("agreements", "controller,company,kind\nA,B,friendship\n", 2, "kind", "不在可用的取值", "CHOICE_UNKNOWN"),
+        pytest.param(
+            "agreements",
+            "controller,company,kind,seats,board\nA,B,董事会多数,4,8\n",
+            2,
+            "seats",
+            "不构成董事会多数（UC-09）",
+            "SEATS_NO_MAJORITY",
+            marks=pytest.mark.clause("UC-09", points="on"),
+        ),
+        (
+            "agreements",
+            "controller,company,kind,seats,board\nA,B,董事会多数,3,7\n",
+            2,
+            "seats",
+            "3/7",
+            "SEATS_NO_MAJORITY",
+        ),
+        ("agreements", "controller,company,kind,seats,board\nA,B,董事会多数,8,7\n", 2, "seats", "之间", "SEATS_RANGE"),
         ("guarantees", "guarantor,debtor,amount\nA,B,0\n", 2, "amount", "须大于 0", "VALUE_INVALID"),
         ("holdings", '持有人,公司,持股比例\nA,B,"60\n', 2, "", "CSV 格式有误", "CSV_BROKEN"),
         (
@@ -161,3 +184,13 @@ def test_whatever_the_bytes_it_reads_or_says_why(tmp_path: Path, content: bytes)
     else:
         complete = [True]
     assert all(complete)
+
+
+@pytest.mark.clause("UC-09", points="over")
+def test_four_of_seven_directors_are_a_majority_with_thirty_percent_of_the_shares(tmp_path: Path) -> None:
+    folder = write(
+        tmp_path, holdings="holder,company,percent\nA,B,30\n",
+        agreements="控制人,公司,方式,任命席位,董事会席位\nA,B,董事会多数,4,7\n",
+    )  # fmt: skip
+    found = identify_groups(read_evidence(folder)[0], as_of=DAY, settings=settings_from(load_book(), DAY))
+    assert [sorted(group.customers) for group in found.groups] == [["A", "B"]]

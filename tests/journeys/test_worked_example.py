@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from pytest_django.live_server_helper import LiveServer
+from python_calamine import CalamineWorkbook
 
 from shouxin.approvals.models import Case
 from shouxin.bank.models import Institution
@@ -162,6 +163,44 @@ def test_exposures_guarantees_and_arrears(bank: None, live_server: LiveServer, b
     sign_in(page, live_server, "hewei")
     page.goto(f"{live_server.url}/alerts/")
     assert f"{e.party.name} 逾期 91 天" in text_of(page)
+
+
+@pytest.mark.clause("X19", points="on")
+def test_the_connected_set_from_the_start_page_to_the_exported_report(
+    bank: None, live_server: LiveServer, browser_page: "Page"
+) -> None:
+    """6,586 of 39,000 is 16.887 % of at most 20 %, room 1,214; in part IV of 2025Q2, to be sent by 2025-07-18."""
+    page = browser_page
+    sign_in(page, live_server, "fengxc")
+    page.get_by_role("link", name="大额与关联").click()
+    page.wait_for_url("**/exposures/")
+    connected = page.locator("tr", has_text="6 户关联客户")
+    for words in ("6,586.00", "16.887%", "20%", "1,214", "大额", customer("F").party.name):
+        assert words in connected.inner_text()
+    for words in ("2025-06-30 一级资本净额 39,000 万元", "20% 《商业银行大额风险暴露管理办法》（2018年第1号）第八条"):
+        assert words in text_of(page)
+    page.get_by_role("link", name="查看报表").click()
+    page.wait_for_url("**/exposures/g14/*")
+    assert page.input_value("#as_of") == "2025-06-30"
+    assert "报送期限\n2025-07-18\n还有 18 天" in text_of(page).replace("\n\n", "\n")
+    reported = page.locator("tbody tr").first.inner_text()
+    for words in ("6 户关联客户", "6,586.00", "16.887%", "1,214"):
+        assert words in reported
+    with page.expect_download() as coming:
+        page.get_by_role("link", name="导出 Excel").click()
+    assert coming.value.suggested_filename == "G14-IV-2025-06-30.xlsx"
+    sheet = CalamineWorkbook.from_path(coming.value.path()).get_sheet_by_index(0).to_python()
+    row = dict(zip(sheet[0], sheet[1], strict=True))
+    assert (row["成员数"], row["风险暴露总和（万元）"], row["占一级资本净额（%）"]) == (6, 6586, 16.89)
+    page.select_option("#as_of", "2025-03-31")
+    page.get_by_role("button", name="查看").click()
+    page.wait_for_load_state()
+    assert "不能认定大额；请先录入并复核资本数据" in text_of(page), "no Tier 1 figure of that quarter"
+    page.set_viewport_size({"width": 390, "height": 844})
+    for path in ("/exposures/", "/exposures/g14/"):
+        page.goto(live_server.url + path)
+        assert_fits(page)
+    page.set_viewport_size({"width": 1440, "height": 900})
 
 
 def confirm_the_proposal(page: "Page", server: LiveServer, group: CustomerGroup) -> str:

@@ -103,9 +103,12 @@ def test_nothing_is_written_for_an_amount_that_is_none(chain: Chain, amount: int
     assert not Hold.objects.exists()
 
 
-@pytest.mark.clause("UC-07")
+@pytest.mark.clause("UC-07", points="on over before")
 def test_a_line_ends_with_its_period(chain: Chain) -> None:
-    """The line is valid until 2025-12-31: the last day is fine, 2026-01-01 is refused."""
+    """The line is valid until 2025-12-31: the last day is fine, 2026-01-01 is refused, and so is the day before it
+    began."""
+    early = reserve(chain, 1, on=DAY - dt.timedelta(days=1))
+    assert {refusal.code for refusal in early.refusals} == {"LIMIT_NOT_YET_VALID"}
     assert reserve(chain, 1, on=dt.date(2025, 12, 31)).is_accepted
     answer = reserve(chain, 1, on=dt.date(2026, 1, 1))
     assert {refusal.code for refusal in answer.refusals} == {"LIMIT_PERIOD_OVER"}
@@ -177,7 +180,7 @@ def test_joining_a_group_moves_exactly_what_is_outstanding(chain: Chain) -> None
     assert Excess.objects.get(closed_at=None, node=group).cause == "MEMBERSHIP"
 
 
-@pytest.mark.clause("UC-04", "BR-07", "JS-06", "HA-05")
+@pytest.mark.clause("UC-04", "BR-07", "JS-06", "HA-05", points="on over")
 def test_a_member_with_room_of_its_own_is_stopped_by_the_group(chain: Chain) -> None:
     """The member has 100 free, the group 40: 40 are taken, 50 are refused by the group, centrally."""
     limits.set_cap(
@@ -192,4 +195,5 @@ def test_a_member_with_room_of_its_own_is_stopped_by_the_group(chain: Chain) -> 
     assert [(refusal.node.kind, refusal.code) for refusal in answer.refusals] == [("GROUP", "LIMIT_EXCEEDED")]
     assert answer.binding is not None
     assert (answer.binding.kind, answer.binding.available_fen) == ("GROUP", 40)
+    assert not reserve(chain, 41).is_accepted
     assert reserve(chain, 40).is_accepted

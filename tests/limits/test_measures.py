@@ -127,6 +127,7 @@ def test_a_foreign_amount_counts_at_the_newest_rates_and_names_their_version(cha
     assert not ask(chain, 116, currency="USD").is_accepted, "835 does not fit in 828"
 
 
+@pytest.mark.clause("A-27", points="over")
 def test_a_rise_of_the_rate_opens_an_excess_and_is_never_refused(chain: Chain, rates: RateSet) -> None:
     hold = book(ask(chain, 125, currency="USD"), 125)
     assert used(chain.customer) == 900

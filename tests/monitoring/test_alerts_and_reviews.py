@@ -6,7 +6,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from shouxin.domain.signals import CATALOGUE, RISK_TYPES
-from shouxin.monitoring import alerts, reviews, watch
+from shouxin.monitoring import alerts, early_signals, reviews, watch
 from shouxin.monitoring.alerts import AlertError
 from shouxin.monitoring.models import Alert, Review
 from shouxin.monitoring.reviews import ReviewError
@@ -19,11 +19,17 @@ def reported(bank: DemoBank) -> Alert:
     )
 
 
-@pytest.mark.clause("UC-06", "HA-07", "BR-07")
+@pytest.mark.clause("UC-06", "HA-07", "BR-07", points="on over before")
 def test_a_signal_creates_a_task_with_owner_and_due_date(demo_bank: DemoBank) -> None:
+    """Due in ten days: on the tenth it is in time, on the eleventh overdue; before the rule of 2003 there is none."""
+    customers = [demo_bank.customer(code) for code in "ABCDEF"]
+    assert early_signals.raise_early_signals(customers, as_of=dt.date(2003, 10, 22)) == []
     alert = reported(demo_bank)
     assert (alert.owner, alert.due_date) == (demo_bank.group.responsible, DAY + dt.timedelta(days=10))
     assert alert.state == Alert.State.OPEN
+    assert [task.alert for task in alerts.tasks_of_owner(alert.owner, as_of=DAY)] == [alert]
+    late = [alerts.is_late(alert, as_of=DAY + dt.timedelta(days=days)) for days in (10, 11)]
+    assert late == [False, True]
     assert reported(demo_bank).pk == alert.pk, "one open alert of a kind"
 
 
@@ -75,9 +81,10 @@ def test_the_end_of_a_day_raises_the_indicator_once(demo_bank: DemoBank) -> None
     assert (first.alerts > 0, again.alerts, again.reviews) == (True, 0, 0)
 
 
-@pytest.mark.clause("CB+8")
+@pytest.mark.clause("CB+8", points="on over before")
 def test_a_review_is_due_every_half_year_and_continues_only_with_an_opinion(demo_bank: DemoBank) -> None:
     """The line began on 2025-06-30: due on 2025-12-30, listed 30 days ahead, not before."""
+    assert reviews.plan_reviews(as_of=dt.date(1999, 10, 19)) == 0, "no rule yet"
     assert reviews.plan_reviews(as_of=dt.date(2025, 11, 29)) == 0
     day = dt.date(2025, 11, 30)
     assert reviews.plan_reviews(as_of=day) == 1

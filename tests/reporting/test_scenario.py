@@ -27,7 +27,7 @@ def test_every_expected_answer_is_the_banks_own(db: None, document: dict[str, An
     assert [key for key in own if not is_same(key, document["expected"][key], own[key])] == []
 
 
-@pytest.mark.clause("UC-03", "HA-03")
+@pytest.mark.clause("UC-03", "HA-03", points="on over")
 def test_products_in_scope_count_in_full(db: None, document: dict[str, Any]) -> None:
     """The undrawn commitment of 200 counts 200 in the group total; a factoring deal of 50 adds 50."""
     without = copy.deepcopy(document)
@@ -48,6 +48,7 @@ def test_a_guarantee_counts_only_where_the_scope_has_it(
     assert (exposure["E"], exposure["C"]) == (600, 700)
 
 
+@pytest.mark.clause("Y02", points="over")
 def test_a_changed_bank_gets_other_answers(db: None, document: dict[str, Any]) -> None:
     """Y02: 陈芳 sells her 10 % of C, and C leaves."""
     document["holdings"]["C"] = {"B": 45, "外部乙": 55}
@@ -56,6 +57,7 @@ def test_a_changed_bank_gets_other_answers(db: None, document: dict[str, Any]) -
     assert answers.answer("group_exposure_G1") == 6480 - 1180
 
 
+@pytest.mark.clause("Y10", points="on")
 def test_foreign_currency_counts_at_the_rate_of_the_day(db: None, document: dict[str, Any]) -> None:
     """Y10: a guarantee of USD 10 at 7.2 adds 72 to B."""
     document["deal_columns"].append("currency")

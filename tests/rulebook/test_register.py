@@ -8,7 +8,10 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 
 from shouxin.bank.models import Staff
+from shouxin.facilities.line_judging import judge_eligible
 from shouxin.facilities.rules import judge_group_total
+from shouxin.facilities.services import DrawingRequest, check_drawing, open_facility
+from shouxin.parties.services import add_customer, create_party
 from shouxin.reporting.selectors import capital_on
 from shouxin.rulebook import selectors, services
 from shouxin.rulebook.models import Document, Receipt, Version
@@ -34,23 +37,41 @@ def version_two(bank: SmallBank, code: str = "line-management", in_force: dt.dat
     )  # fmt: skip
 
 
-@pytest.mark.clause("CB-02")
+@pytest.mark.clause("CB-02", points="on before")
 def test_a_loan_of_the_day_before_is_not_judged_by_the_first_version(register: SmallBank) -> None:
     version = selectors.find_version("line-management", as_of=dt.date(1999, 10, 20))
     assert version is not None
     assert (version.number, version.label, version.meeting) == (1, "试行", "第33次行长办公会议")
     assert version.issued_date == dt.date(1999, 10, 20)
     assert "苏州、三峡" in version.addressees
-    assert selectors.find_version("line-management", as_of=dt.date(1999, 10, 19)) is None
+    eve = dt.date(1999, 10, 19)
+    assert selectors.find_version("line-management", as_of=eve) is None
+    assert selectors.clauses_of("CB-09", as_of=eve) == []
+    customer = add_customer(
+        actor=None, party=create_party(kind="org", name="某证券有限公司"), unit=register.west,
+        owner=register.manager_west, business_date=DAY,
+    )  # fmt: skip
+    facility = open_facility(
+        actor=None, customer=customer, branch=register.west, product="流贷", number="HT-1", start_date=eve,
+        end_date=DAY, business_date=DAY,
+    )  # fmt: skip
+    said, _ = check_drawing(request=DrawingRequest(facility, WAN, 0, eve))
+    assert [f.article for f in said if f.article.startswith("CB")] == [], "the loan is not judged by it"
+    judged = [[f.code for f in judge_eligible(customer, as_of=day)] for day in (eve, dt.date(1999, 10, 20))]
+    assert judged == [[], ["NOT_ELIGIBLE"]]
 
 
+@pytest.mark.clause("CB-02", points="over")
+@pytest.mark.clause("CB+13", points="on before")
 def test_a_new_version_ends_the_one_before_it_and_not_the_past(register: SmallBank) -> None:
+    """Head office's version 2 of 2025-07-01 judges from its day on, not the day before it, and only once published."""
     version = version_two(register, in_force=dt.date(2025, 7, 1))
     before = selectors.find_version("line-management", as_of=dt.date(2025, 7, 1))
     assert before is not None
     assert before.number == 1, "not in force before it is published"
     services.publish(actor=register.approver, version=version, units=[], business_date=DAY)
-    on_day = [selectors.find_version("line-management", as_of=dt.date(2025, month, 30)) for month in (6, 7)]
+    days = (dt.date(2025, 6, 30), dt.date(2025, 7, 1))
+    on_day = [selectors.find_version("line-management", as_of=day) for day in days]
     assert [v.number for v in on_day if v] == [1, 2]
 
 
@@ -62,16 +83,19 @@ def test_the_one_who_entered_it_cannot_publish(register: SmallBank) -> None:
         Version.objects.filter(pk=version.pk).update(published_by=register.risk_officer)
 
 
-@pytest.mark.clause("CB+13")
+@pytest.mark.clause("CB+13", points="over")
 def test_only_head_office_changes_the_rule(register: SmallBank) -> None:
     with pytest.raises(RegisterError, match="总行"):
         services.enter_version(
             actor=register.head_west, document=Document.objects.get(code="line-management"), issued_date=DAY,
             in_force_from=DAY, business_date=DAY,
         )  # fmt: skip
+    version = selectors.find_version("line-management", as_of=DAY)
+    assert version is not None
+    assert "总行" in version.document.owner, "changed and explained by head office"
 
 
-@pytest.mark.clause("CB-03")
+@pytest.mark.clause("CB-03", points="on over before")
 def test_study_is_counted_by_unit_and_who_is_missing_is_listed(register: SmallBank) -> None:
     """Sent to three branches; one of five has not confirmed at one of them: 80 %, listed first."""
     for place in range(4):
@@ -81,6 +105,7 @@ def test_study_is_counted_by_unit_and_who_is_missing_is_listed(register: SmallBa
     third = create_unit(code="N", name="城北支行", kind="branch", parent=register.head_office)
     Staff.objects.create(username="north", name="北", unit=third, joined_date=SINCE)
     version = version_two(register)
+    assert not Receipt.objects.exists(), "nothing is sent before it is published"
     sent = services.publish(
         actor=register.approver, version=version, units=[register.east, register.west, third], business_date=DAY
     )
@@ -90,11 +115,14 @@ def test_study_is_counted_by_unit_and_who_is_missing_is_listed(register: SmallBa
     services.confirm(actor=Staff.objects.get(username="east-3"), version=version, is_studied=False, business_date=DAY)
     first = selectors.study_progress(version)[0]
     assert (first.unit_name, first.percent, first.received, first.open_names) == ("城东支行", 80, 5, ("东3",))
+    assert [row.percent for row in selectors.study_progress(version)[1:]] == [100, 100]
     with pytest.raises(RegisterError, match="没有下发"):
         services.confirm(actor=register.operator, version=version, is_studied=True, business_date=DAY)
+    services.confirm(actor=Staff.objects.get(username="east-3"), version=version, is_studied=True, business_date=DAY)
+    assert {row.percent for row in selectors.study_progress(version)} == {100}
 
 
-@pytest.mark.clause("CB-04")
+@pytest.mark.clause("CB-04", points="on over before")
 def test_a_question_waits_at_head_office_and_the_asker_is_told(register: SmallBank) -> None:
     version = selectors.find_version("line-management", as_of=DAY)
     assert version is not None
@@ -102,6 +130,7 @@ def test_a_question_waits_at_head_office_and_the_asker_is_told(register: SmallBa
         actor=register.manager_west, version=version, text="分公司如何归户？", article="第二条", business_date=DAY
     )
     assert list(selectors.open_questions()) == [question]
+    assert list(selectors.unseen_replies(register.manager_west)) == [], "no reply yet"
     with pytest.raises(RegisterError, match="总行"):
         services.reply(actor=register.head_west, question=question, text="x", business_date=DAY)
     services.reply(actor=register.risk_officer, question=question, text="按法人归户。", business_date=DAY)
@@ -111,7 +140,7 @@ def test_a_question_waits_at_head_office_and_the_asker_is_told(register: SmallBa
     assert list(selectors.unseen_replies(register.manager_west)) == []
 
 
-@pytest.mark.clause("HA-01")
+@pytest.mark.clause("HA-01", points="on over before")
 def test_a_stricter_limit_of_the_province_union_overrides_the_banks(register: SmallBank) -> None:
     """12 % of 50,000 is 6,000: allowed on the line, refused a fen above, and not before it was in force."""
     document = Document.objects.create(
@@ -160,14 +189,31 @@ def test_a_wrong_limit_value_is_refused(register: SmallBank, parameter: str, val
         )  # fmt: skip
 
 
-@pytest.mark.clause("BR-01", "JS-01", "UC-01", "CB-05", "CB+11")
-@pytest.mark.parametrize("requirement", ["BR-01", "JS-01", "UC-01", "CB-05", "CB+11"])
-def test_the_bases_are_cited_highest_issuer_first(register: SmallBank, requirement: str) -> None:
+@pytest.mark.parametrize(
+    ("requirement", "documents"),
+    [
+        pytest.param(name, documents, marks=pytest.mark.clause(name, points="on before"))
+        for name, documents in (
+            ("BR-01", {"中华人民共和国银行业监督管理法", "中华人民共和国商业银行法", "商业银行集团客户授信业务风险管理指引"}),
+            ("JS-01", {"商业银行集团客户授信业务风险管理指引", "商业银行授信工作尽职指引", "统一授信管理办法"}),
+            ("UC-01", {"商业银行集团客户授信业务风险管理指引", "银行保险机构关联交易管理办法"}),
+            ("CB-05", {"中华人民共和国商业银行法", "贷款通则", "商业银行实施统一授信制度指引（试行）"}),
+            ("CB+11", {"额度授信管理办法"}),
+        )
+    ],
+)  # fmt: skip
+def test_the_bases_are_cited_highest_issuer_first(register: SmallBank, requirement: str, documents: set[str]) -> None:
+    """Every base is named from the day it was in force, none before."""
     found = selectors.clauses_of(requirement, as_of=DAY)
-    assert found
+    assert {clause.version.document.title for clause in found} >= documents
     ranks = [clause.version.document.rank for clause in found]
     assert ranks == sorted(ranks)
-    assert selectors.clauses_of(requirement, as_of=dt.date(1990, 1, 1)) == []
+    first = min(clause.version.in_force_from for clause in found)
+    assert [bool(selectors.clauses_of(requirement, as_of=day)) for day in (first - dt.timedelta(days=1), first)] == [
+        False, True,
+    ]  # fmt: skip
+    if requirement == "CB+11":
+        assert all(words in found[0].text for words in ("控制客户授信风险", "简化额度内的审批", "参与市场竞争"))
 
 
 def test_a_new_document_with_its_articles_is_registered_by_pages(register: SmallBank) -> None:

@@ -1,5 +1,6 @@
 """Pages of credit: every page for every role, the way of a group line through the pages, papers, exports."""
 
+import datetime as dt
 import io
 import re
 
@@ -13,12 +14,12 @@ from shouxin.approvals import services as approvals
 from shouxin.approvals.models import Case, Minutes
 from shouxin.audit.models import Entry
 from shouxin.facilities import servicing
-from shouxin.facilities.models import Deal, FinancialStatement, GroupLine, PublicLine
+from shouxin.facilities.models import CustomerLine, Deal, FinancialStatement, GroupLine, PublicLine
 from shouxin.limits.models import Node
 from shouxin.monitoring import watch
 from shouxin.monitoring.models import Alert, Review
 from shouxin.rulebook.models import Version
-from tests.credit import SUB, decided, in_force, prepared_group, propose, reviewed, submitted
+from tests.credit import SUB, decided, evaluated, in_force, prepared_group, propose, reviewed, submitted
 from tests.demo import DAY, WAN, DemoBank
 from tests.facilities.test_customer_lines import GOOD, issued, workbook
 from tests.web.test_pages import sign_in
@@ -140,7 +141,7 @@ def test_the_approval_form_prints_and_comes_as_word_and_pdf(demo_bank: DemoBank)
     assert Entry.objects.filter(action="reporting.case.exported").count() == 2
 
 
-@pytest.mark.clause("CB-10")
+@pytest.mark.clause("CB-10", points="on over")
 def test_a_customer_with_only_a_general_line_is_told_no_figure(demo_bank: DemoBank) -> None:
     b = demo_bank.customer("B")
     client = sign_in(demo_bank.staff("wanghy"))
@@ -154,17 +155,47 @@ def test_a_customer_with_only_a_general_line_is_told_no_figure(demo_bank: DemoBa
     assert "2,200" not in told, "the internal line stays inside"
 
 
-def test_the_certificate_and_the_notice_of_cancellation_print(demo_bank: DemoBank) -> None:
-    from shouxin.facilities import public_lines
+LAWS = ("《中华人民共和国商业银行法》", "《贷款通则》", "《商业银行实施统一授信制度指引（试行）》")
 
-    line = issued(demo_bank)
-    client = sign_in(demo_bank.staff("wanghy"))
+
+@pytest.mark.clause("CB-05", points="on")
+@pytest.mark.clause("CB+3", points="on over")
+def test_the_certificate_and_the_notice_of_cancellation_print(demo_bank: DemoBank) -> None:
+    """Both name their legal basis. Head office cancels after an event; below its line, or at a branch, it stays."""
+    line, b = issued(demo_bank), demo_bank.customer("B").number
+    approver, branch = sign_in(demo_bank.staff("wanghy")), sign_in(demo_bank.staff("qianf"))
     url = reverse("public_certificate", args=[line.certificate_number])
-    assert "固定资产贷款" in client.get(url).content.decode()
-    public_lines.cancel(line=line, reason="欠息", actor=None, business_date=DAY)
-    notice = client.get(url).content.decode()
-    for words in ("取消公开额度授信通知书", PublicLine.objects.get().notice_number, "欠息", "已报批准行备案"):
-        assert words in notice
+    certificate = approver.get(url).content.decode()
+    for words in ("固定资产贷款", "境外筹资转贷款", *LAWS):
+        assert words in certificate, words
+    cancel = reverse("public_line_cancel", args=[line.certificate_number])
+    assert cancel in approver.get(reverse("customer_credit", args=[b])).content.decode()
+    assert cancel not in branch.get(reverse("customer_credit", args=[b])).content.decode()
+    event = {"event": "litigation", "amount": "1260", "reason": "败诉风险大"}
+    assert branch.post(cancel, event).status_code == 403
+    told = approver.post(cancel, {**event, "amount": "1259.99"}, follow=True).content.decode()
+    assert "不能据此取消" in told
+    assert PublicLine.objects.get().status == "active"
+    approver.post(cancel, event)
+    notice = approver.get(url).content.decode()
+    number = PublicLine.objects.get().notice_number
+    for words in ("取消公开额度授信通知书", number, "重大诉讼", "败诉风险大", "已报批准行备案", *LAWS):
+        assert words in notice, words
+
+
+@pytest.mark.clause("CB-05", points="on")
+def test_a_customers_line_prints_its_legal_basis(demo_bank: DemoBank) -> None:
+    f = demo_bank.customer("F")
+    case = Case.objects.create(
+        number="SX-F", kind="general_line", subject_kind="customer", subject_id=str(f.pk), subject_name=f.party.name,
+        unit=f.unit, created_by=demo_bank.staff("suny"), created_date=DAY, state="withdrawn",
+    )  # fmt: skip
+    CustomerLine.objects.create(
+        evaluation=evaluated(demo_bank, customer=f, by="suny"), customer=f, amount_fen=WAN, valid_from=DAY,
+        valid_to=dt.date(2026, 6, 30), case=case, rating="AA", legal_basis=list(LAWS),
+    )  # fmt: skip
+    page = sign_in(demo_bank.staff("suny")).get(reverse("customer_credit", args=[f.number])).content.decode()
+    assert all(law in page for law in LAWS)
 
 
 def test_statements_evaluation_and_rating_through_the_pages(demo_bank: DemoBank) -> None:
@@ -269,10 +300,19 @@ def test_the_register_and_the_table_of_authorities_through_the_pages(demo_bank: 
     assert Authority.objects.count() == before, "a branch enters none"
 
 
-@pytest.mark.clause("UC-15", "BR-08")
+@pytest.mark.clause("UC-15", "BR-08", points="on over before")
 def test_the_risk_department_administers_groups_by_configuration(demo_bank: DemoBank) -> None:
-    """The department's people hold the roles; a branch with the same page cannot rate or stop a group."""
+    """The department's people hold the roles; a branch with the same page cannot rate or stop a group, nor can they
+    before the day their role begins."""
     assert demo_bank.staff("fengxc").unit.name == "风险控制部"
+    roles = demo_bank.staff("fengxc").role_assignments.filter(role="risk_officer")
+    since = roles.get().valid_from
+    roles.update(valid_from=DAY + dt.timedelta(days=1))
+    early = sign_in(demo_bank.staff("fengxc")).post(
+        reverse("group_rate", args=[demo_bank.group.number]), {"grade": "AA", "model": "x"}
+    )
+    assert early.status_code == 403
+    roles.update(valid_from=since)
     url = reverse("group_rate", args=[demo_bank.group.number])
     assert sign_in(demo_bank.staff("hewei")).post(url, {"grade": "AA", "model": "x"}).status_code == 403
     assert sign_in(demo_bank.staff("fengxc")).post(url, {"grade": "AA", "model": "x"}).status_code == 302

@@ -90,7 +90,7 @@ def test_proofs_of_another_day_are_computed_from_that_days_evidence(demo_bank: D
     assert "陈明（儿子） 31%" in april
 
 
-@pytest.mark.clause("UC-02")
+@pytest.mark.clause("UC-02", points="on before")
 def test_the_group_is_seen_as_one_portfolio(demo_bank: DemoBank) -> None:
     """Sum, largest member's share, by product, by branch."""
     page = sign_in(demo_bank.staff("wanghy")).get(group_url())
@@ -99,9 +99,11 @@ def test_the_group_is_seen_as_one_portfolio(demo_bank: DemoBank) -> None:
     assert page.context["top_share_text"].startswith("30.86"), "B: 2,000 of 6,480"
     assert sum(fen for _name, fen in shown.by_product) == shown.row.exposure_fen
     assert {name for name, _fen in shown.by_branch} == {"城东支行", "城西支行", "营业部"}
+    before = sign_in(demo_bank.staff("wanghy")).get(group_url(), {"as_of": "2025-06-29"})
+    assert before.status_code == 404, "no portfolio before the group was confirmed"
 
 
-@pytest.mark.clause("UC-14")
+@pytest.mark.clause("UC-14", points="on over")
 def test_a_branch_sees_its_own_member_and_the_groups_total_only(demo_bank: DemoBank) -> None:
     client = sign_in(demo_bank.staff("zhoulp"))
     page = client.get(group_url())

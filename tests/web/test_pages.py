@@ -289,11 +289,26 @@ def test_the_past_is_shown_as_it_was(demo_bank: DemoBank) -> None:
     assert "不存在" in client.get("/groups/", {"as_of": "2025-02-30"}).content.decode()
 
 
-@pytest.mark.clause("CB-05")
+@pytest.mark.clause("CB-05", points="on")
 def test_the_group_page_prints_the_legal_basis_of_its_line(demo_bank: DemoBank) -> None:
     page = sign_in(demo_bank.staff("wanghy")).get(urls(demo_bank)["group"]).content.decode()
     for law in ("《中华人民共和国商业银行法》", "《贷款通则》", "《商业银行实施统一授信制度指引（试行）》"):
         assert law in page
+
+
+@pytest.mark.clause("CB-01", points="on")
+def test_the_menu_shows_the_eight_parts_of_the_line_rule(small_bank: SmallBank) -> None:
+    """In the order of its contents, each with a page of its own."""
+    client = sign_in(small_bank.approver)
+    menu = client.get("/parameters/").content.decode().partition('<details class="sidebar-fold">')[2]
+    parts = re.findall(r'href="([^"]+)".*?<span>(.*?)</span>', menu.partition("</details>")[0], re.DOTALL)
+    assert [label for _, label in parts] == [
+        "总则", "一般额度授信", "公开额度授信", "多头授信客户及集团客户", "授信额度及使用额度的审批", "后续管理",
+        "信贷管理信息系统", "附则",
+    ]  # fmt: skip
+    assert len({url for url, _ in parts}) == 8
+    for url, label in parts:
+        assert client.get(url.partition("#")[0]).status_code == 200, label
 
 
 def test_a_frozen_limit_says_why(demo_bank: DemoBank) -> None:

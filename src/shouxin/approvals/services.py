@@ -441,9 +441,10 @@ def level_of(
     at_least_reason: str = "",
 ) -> LevelAnswer:  # fmt: skip
     """The level that the table of authorities gives. Raises CaseError when no row speaks about the case."""
+    up = load_book().in_force("approval.exception_levels", as_of)
     answer = level_for(
         authority_rows(as_of), facts, as_of=as_of, exceptions=exceptions, at_least=at_least,
-        at_least_reason=at_least_reason,
+        at_least_reason=at_least_reason, levels_up=int(up.decimal) if up else 0,
     )  # fmt: skip
     if answer is None:
         raise CaseError(f"授权表在 {as_of} 没有适用于本案的授权，请先由总行在授权表中登记。")

@@ -101,8 +101,10 @@ def level_for(
     exceptions: Sequence[str] = (),
     at_least: Level = Level.BRANCH,
     at_least_reason: str = "",
+    levels_up: int = 1,
 ) -> LevelAnswer | None:
-    """The lowest level that may decide, one higher when there is any exception; None when the table has no answer.
+    """The lowest level that may decide, ``levels_up`` higher when there is any exception; None when the table has no
+    answer.
 
     ``at_least`` is a level that a rule demands whatever the amount (JS-05: head office for every group line).
     """
@@ -114,9 +116,9 @@ def level_for(
         chosen.level,
         [f"集团合计 {format_wan(facts.aggregate_fen)} 万元在{LEVEL_NAMES[chosen.level]}权限内"],
     )
-    if exceptions:
-        level = Level(min(level + 1, Level.MEETING))
-        reasons += [f"例外上收一级：{text}" for text in exceptions]
+    if exceptions and levels_up:
+        level = Level(min(level + levels_up, Level.MEETING))
+        reasons += [f"例外上收 {levels_up} 级：{text}" for text in exceptions]
     if at_least > level:
         level = at_least
         reasons.append(at_least_reason)

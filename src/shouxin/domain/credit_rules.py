@@ -20,9 +20,9 @@ BRANCH_FORMS = ("分公司", "分支机构")
 def floor_grade(days_overdue: int, thresholds: Mapping[str, int]) -> str:
     """The best grade that an asset overdue so many days may have (CB-19): above 90 days at least 次级.
 
-    ``thresholds``: grade → days that must be *exceeded* for it.
+    ``thresholds``: grade → days that must be *exceeded* for it; a grade that is not there has no floor yet.
     """
-    reached = [grade for grade in GRADES[1:] if days_overdue > thresholds[grade]]
+    reached = [grade for grade in GRADES[1:] if grade in thresholds and days_overdue > thresholds[grade]]
     return max(reached, key=GRADES.index, default="pass")
 
 

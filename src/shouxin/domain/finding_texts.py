@@ -146,6 +146,10 @@ FINDING_TEXTS: Mapping[str, FindingText] = {
         "The customer has no responsible manager.", "先在客户档案指定主办客户经理。", "Name the manager first."
     ),
     # --- public line, leaving ---
+    "RENEWAL_NOT_SIMPLE": FindingText(
+        "There is no public line to renew, or the internal line has changed.", "按新申报的公开额度审批。",
+        "It is decided like a new public line.",
+    ),
     "PUBLIC_ABOVE_GENERAL": FindingText(
         "The public line exceeds the general line.", "调减公开额度，不超过一般额度。",
         "Reduce it to the general line.",

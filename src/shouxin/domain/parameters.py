@@ -142,6 +142,16 @@ class PolicyBook:
             raise NotInForceError(f"参数 {key}（{parameter.title}）在 {as_of} 没有生效的取值")
         return InForce(parameter, max(in_force, key=lambda v: (v.institution is not None, v.valid_from)))
 
+    def in_force(self, key: str, as_of: dt.date) -> InForce | None:
+        """As ``at``, but None on a day without a value: a rule that is not in force yet judges nothing.
+
+        Raises UnknownParameterError for a key that no policy file has.
+        """
+        try:
+            return self.at(key, as_of)
+        except NotInForceError:
+            return None
+
     def decimal(self, key: str, as_of: dt.date) -> Decimal:
         return self.at(key, as_of).decimal
 
@@ -164,6 +174,10 @@ class PolicyBook:
     def items(self, key: str, as_of: dt.date) -> tuple[str, ...]:
         text = self.at(key, as_of).value.text
         return (text,) if isinstance(text, str) else text
+
+    def items_in_force(self, key: str, as_of: dt.date) -> tuple[str, ...]:
+        """As ``items``, but none on a day without a value."""
+        return self.items(key, as_of) if self.in_force(key, as_of) else ()
 
     def history(self, key: str) -> tuple[Value, ...]:
         """Every value, newest first."""

@@ -7,6 +7,12 @@ OVER_LENDING, SEVERAL_BRANCHES, ALLOCATION, OPERATION, TRANSACTIONS, RESTRUCTURI
     "过度授信", "多头授信", "不适当分配授信额度", "经营不善", "关联交易", "资产重组",
 )  # fmt: skip
 RISK_TYPES = (SEVERAL_BRANCHES, OVER_LENDING, ALLOCATION, OPERATION, TRANSACTIONS, RESTRUCTURING)
+RISK_CODES: Mapping[str, str] = {
+    SEVERAL_BRANCHES: "R1", OVER_LENDING: "R2", ALLOCATION: "R3", OPERATION: "R4", TRANSACTIONS: "R5",
+    RESTRUCTURING: "R5",
+}  # fmt: skip
+"""The five risks of the rule (BR-05, HA-04). The fifth, assets or profits moved at unfair prices, has two names: by
+related transactions, and by restructuring."""
 
 
 @dataclass(frozen=True, slots=True)

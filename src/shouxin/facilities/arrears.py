@@ -3,6 +3,7 @@
 import datetime as dt
 from dataclasses import dataclass
 
+from shouxin.domain.credit_rules import days_overdue
 from shouxin.facilities.models import Overdue
 from shouxin.groups.models import CustomerGroup
 from shouxin.groups.selectors import list_members
@@ -16,6 +17,7 @@ class ArrearsRow:
     principal_fen: int
     interest_fen: int
     since_date: dt.date
+    days: int
 
 
 def arrears_of_group(group: CustomerGroup, *, as_of: dt.date) -> list[ArrearsRow]:
@@ -34,5 +36,6 @@ def arrears_of_group(group: CustomerGroup, *, as_of: dt.date) -> list[ArrearsRow
             row.principal_fen + (before.principal_fen if before else 0),
             row.interest_fen + (before.interest_fen if before else 0),
             before.since_date if before else row.since_date,
+            days_overdue(before.since_date if before else row.since_date, as_of),
         )
     return sorted(sums.values(), key=lambda row: row.since_date)

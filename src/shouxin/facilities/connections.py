@@ -24,7 +24,7 @@ from shouxin.domain.credit_rules import (
 )
 from shouxin.domain.exposure import find_guarantee_cycle, intragroup_guarantees_fen
 from shouxin.domain.findings import Finding, Severity
-from shouxin.domain.money import format_wan
+from shouxin.domain.money import Money, format_wan
 from shouxin.facilities.models import BankRelatedParty, Drawing, RelatedTransaction
 from shouxin.facilities.selectors import deals_on, domain_deals, totals_of_customers
 from shouxin.groups.models import Candidate, CustomerGroup, Dependence, Guarantee
@@ -48,7 +48,7 @@ def _in_force(as_of: dt.date) -> Q:
 def connected_set(customer: Customer, *, as_of: dt.date) -> frozenset[int]:
     """Customers that are one for large exposures: their group (or every undecided proposal) and economic dependence,
     followed from each to the next."""
-    least = load_book().decimal("le.dependence_income_pct", as_of)
+    least = load_book().in_force("le.dependence_income_pct", as_of)
     found: set[int] = set()
     waiting = {customer.pk}
     while waiting:
@@ -57,9 +57,12 @@ def connected_set(customer: Customer, *, as_of: dt.date) -> frozenset[int]:
         nearby: set[int] = set()
         for party, pk in parties.items():
             nearby |= _group_customers(pk, party, as_of)
-        links = Dependence.objects.filter(_in_force(as_of), ratio_percent__gte=least).filter(
-            Q(dependent__in=parties) | Q(depended_on__in=parties)
-        )
+        if least is None:
+            links = Dependence.objects.none()
+        else:
+            links = Dependence.objects.filter(_in_force(as_of), ratio_percent__gte=least.decimal).filter(
+                Q(dependent__in=parties) | Q(depended_on__in=parties)
+            )
         for a, b in links.values_list("dependent__customer", "depended_on__customer"):
             nearby |= {pk for pk in (a, b) if pk is not None}
         waiting = nearby - found
@@ -89,7 +92,8 @@ def customers_of(candidate: Candidate) -> set[int]:
 class LargeExposure:
     """A customer or a connected set with its exposure after conversion, percent of net Tier 1.
 
-    ``hidden_count`` of its customers lie outside the view: they count in the sum and are not named.
+    ``hidden_count`` of its customers lie outside the view: they count in the sum and are not named. ``group_name`` is
+    that of the confirmed group whose members with credit the set is, empty for a wider set or a single customer.
     """
 
     names: tuple[str, ...]
@@ -101,7 +105,9 @@ class LargeExposure:
     is_above_limit: bool
     starts_dependence_test: bool
     room_fen: int
+    limit_citation: str
     hidden_count: int = 0
+    group_name: str = ""
 
     @property
     def exposure_wan(self) -> str:
@@ -112,7 +118,8 @@ class LargeExposure:
 def large_exposures(
     *, as_of: dt.date, customers: Iterable[Customer], is_scoped: bool = False
 ) -> list[LargeExposure]:  # fmt: skip
-    """Every customer and every connected set with credit, largest first (X16-X19). Empty without a Tier 1 figure.
+    """Every customer and every connected set with credit, largest first (X16-X19). Empty without a Tier 1 figure and
+    on days before the rule was in force.
 
     A set is always held whole against its limit; with ``is_scoped`` only the customers given are named in it.
     """
@@ -120,7 +127,9 @@ def large_exposures(
     if tier1 is None:
         return []
     book = load_book()
-    threshold = book.at("le.threshold_pct", as_of)
+    threshold = book.in_force("le.threshold_pct", as_of)
+    if threshold is None:
+        return []
     single, connected = book.at("le.single_nonbank_pct", as_of), book.at("le.connected_nonbank_pct", as_of)
     single, connected = (effective_limit(limit.parameter.key, as_of) for limit in (single, connected))
     dependence = book.at("le.dependence_test_pct", as_of)
@@ -130,7 +139,8 @@ def large_exposures(
     for pk in with_credit:
         if not any(pk in found for found in sets):
             sets.add(connected_set(people[pk], as_of=as_of))
-    sets |= {found for found in _groups_of(with_credit, as_of) if len(found) > 1}
+    groups = _groups_of(with_credit, as_of)
+    sets |= {found for found in groups if len(found) > 1}
     everyone = with_credit | set().union(*sets) if sets else with_credit
     totals = totals_of_customers(everyone, as_of=as_of)
     names = dict(Customer.objects.filter(pk__in=everyone).values_list("pk", "party__name"))
@@ -147,21 +157,23 @@ def large_exposures(
                 exposure_fen=exposure, share=share,
                 is_large=threshold.allows(share), limit_percent=limit.decimal, is_above_limit=not limit.allows(share),
                 starts_dependence_test=len(ids) == 1 and dependence.allows(share), room_fen=max(0, room),
+                limit_citation=limit.citation, group_name=groups.get(ids, "") if len(ids) > 1 else "",
             )
         )  # fmt: skip
     return sorted(rows, key=lambda row: (-row.share, row.names))
 
 
-def _groups_of(customers: set[int], as_of: dt.date) -> set[frozenset[int]]:
-    """The members with credit of every confirmed group: held against the limit beside the wider connected set."""
+def _groups_of(customers: set[int], as_of: dt.date) -> dict[frozenset[int], str]:
+    """The members with credit of every confirmed group, by name: a group is held against the limit beside the wider
+    connected set."""
     memberships = memberships_on(as_of)
     groups = memberships.filter(customer__in=customers).values("group")
-    members: defaultdict[int, set[int]] = defaultdict(set)
+    members: defaultdict[tuple[int, str], set[int]] = defaultdict(set)
     with_credit = deals_on(as_of).values("customer")
     whole = memberships.filter(group__in=groups, customer__in=with_credit)
-    for group, customer in whole.values_list("group", "customer"):
-        members[group].add(customer)
-    return {frozenset(ids) for ids in members.values()}
+    for pk, name, customer in whole.values_list("group", "group__name", "customer"):
+        members[pk, name].add(customer)
+    return {frozenset(ids): name for (_, name), ids in members.items()}
 
 
 # --- guarantees inside a group --------------------------------------------------------------------------------------
@@ -206,8 +218,8 @@ def group_guarantees(group: CustomerGroup, *, line_fen: int | None, as_of: dt.da
             )
         )
     share = Decimal(total) * 100 / line_fen if line_fen else None
-    line = load_book().at("intragroup_guarantee.max_pct", as_of)
-    if share is not None and line.allows(share):
+    line = load_book().in_force("intragroup_guarantee.max_pct", as_of)
+    if share is not None and line is not None and line.allows(share):
         findings.append(
             Finding(
                 "GUARANTEE_SHARE", Severity.WARN,
@@ -329,6 +341,8 @@ def judge_related(*, customer: Customer, amount_fen: int, as_of: dt.date) -> lis
         cumulative=book.decimal("related.major_cumulative_pct", as_of),
         step=book.decimal("related.major_step_pct", as_of), major_before_fen=_last_major(customer),
     )  # fmt: skip
+    by_sum = book.at("related.major_cumulative_pct", as_of)
+    is_by_sum = by_sum.allows(Decimal(cumulative) * 100 / capital.amount_fen)
     if kind == "major":
         findings.append(
             Finding(
@@ -336,20 +350,23 @@ def judge_related(*, customer: Customer, amount_fen: int, as_of: dt.date) -> lis
                 f"重大关联交易：本笔 {format_wan(amount_fen)} 万元，累计 {format_wan(cumulative)} 万元，"
                 f"须经关联交易控制委员会审查、董事会批准。", "Y09",
                 book.at("related.major_single_pct", as_of).citation, message_en="A major related transaction.",
-                inputs={"本笔": f"{format_wan(amount_fen)} 万元", "累计": f"{format_wan(cumulative)} 万元"},
+                inputs={
+                    "本笔": f"{format_wan(amount_fen)} 万元", "累计": f"{format_wan(cumulative)} 万元",
+                    "认定": "累计" if is_by_sum else "单笔",
+                },
             )
         )  # fmt: skip
     return findings
 
 
 def _last_major(customer: Customer) -> int | None:
-    """The sum at which the last drawing of this customer was judged major, 分."""
+    """The sum at which a drawing of this customer was judged major by accumulation last, 分; None when none was."""
     drawings = Drawing.objects.filter(facility__customer=customer, findings__contains=[{"code": "RELATED_MAJOR"}])
-    latest = drawings.exclude(state__in=[Drawing.State.REFUSED, Drawing.State.VOIDED]).first()
-    if latest is None:
-        return None
-    inputs = next(f for f in latest.findings if f["code"] == "RELATED_MAJOR")["inputs"]
-    return int(dict(inputs)["累计"].removesuffix(" 分"))
+    for drawing in drawings.exclude(state__in=[Drawing.State.REFUSED, Drawing.State.VOIDED]):
+        inputs = dict(next(f for f in drawing.findings if f["code"] == "RELATED_MAJOR")["inputs"])
+        if inputs["认定"] == "累计":
+            return Money.from_wan(inputs["累计"].removesuffix(" 万元").replace(",", "")).fen
+    return None
 
 
 def judge_related_line(*, member_ids: Collection[int], amount_fen: int, as_of: dt.date) -> list[Finding]:
@@ -399,10 +416,10 @@ class TransactionInput:
 
 def judge_transaction(given: TransactionInput, *, as_of: dt.date) -> list[Finding]:
     """Whether the customer must report it, and whether the price departs from fair value (W07, W08)."""
-    line = load_book().at("related_tx.report_pct", as_of)
+    line = load_book().in_force("related_tx.report_pct", as_of)
     weight = transaction_weight_fen(price_fen=given.price_fen, fair_value_fen=given.fair_value_fen)
     findings = []
-    if must_report(weight, given.net_assets_fen, line.decimal):
+    if line is not None and must_report(weight, given.net_assets_fen, line.decimal):
         share = Decimal(weight) * 100 / given.net_assets_fen
         missing = [
             REPORT_ITEM_NAMES[item]
@@ -419,8 +436,8 @@ def judge_transaction(given: TransactionInput, *, as_of: dt.date) -> list[Findin
             )
         )  # fmt: skip
     deviation = price_deviation_pct(given.price_fen, given.fair_value_fen)
-    limit = load_book().at("signal.price_deviation_pct", as_of)
-    if deviation is not None and limit.allows(deviation):
+    limit = load_book().in_force("signal.price_deviation_pct", as_of)
+    if deviation is not None and limit is not None and limit.allows(deviation):
         findings.append(
             Finding(
                 "PRICE_NOT_FAIR", Severity.WARN, f"价格偏离公允价值 {deviation:.2f}%，超过 {limit.decimal:f}%。", "W08",
@@ -453,9 +470,8 @@ def record_transaction(
     if problems:
         raise ConnectionInputError("；".join(problems))
     weight = transaction_weight_fen(price_fen=given.price_fen, fair_value_fen=given.fair_value_fen)
-    reportable = must_report(
-        weight, given.net_assets_fen, load_book().decimal("related_tx.report_pct", given.traded_date)
-    )
+    line = load_book().in_force("related_tx.report_pct", given.traded_date)
+    reportable = line is not None and must_report(weight, given.net_assets_fen, line.decimal)
     items = (given.relation, given.nature, given.amount_text, given.pricing)
     is_complete = all(text.strip() for text in items)
     row = RelatedTransaction.objects.create(

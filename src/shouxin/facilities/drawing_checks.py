@@ -51,7 +51,7 @@ class Asked:
 
 
 def _is_in_force(key: str, day: dt.date) -> bool:
-    return any(value.is_in_force(day) for value in load_book().parameter(key).values)
+    return load_book().in_force(key, day) is not None
 
 
 # --- the checks -----------------------------------------------------------------------------------------------------
@@ -62,12 +62,12 @@ def check_rate_age(asked: Asked) -> list[Finding]:
     currency = asked.request.facility.currency
     if currency == "CNY":
         return []
-    limit = load_book().at("fx.control_max_age_days", asked.day)
+    limit = load_book().in_force("fx.control_max_age_days", asked.day)
     try:
         rate = get_rate(currency=currency, as_of=asked.day)
     except FigureMissingError as error:
-        return [Finding("RATE_MISSING", Severity.REFUSE, str(error), "A-27", limit.citation)]
-    if limit.allows(Decimal((asked.day - rate.date).days)):
+        return [Finding("RATE_MISSING", Severity.REFUSE, str(error), "A-27", limit.citation if limit else "")]
+    if limit is None or limit.allows(Decimal((asked.day - rate.date).days)):
         return []
     return [
         Finding(
@@ -92,7 +92,9 @@ def check_preconditions(asked: Asked) -> list[Finding]:
 
 def check_rollout(asked: Asked) -> list[Finding]:
     """Customers of the classes that the bank has rolled out must have a line (CB-17)."""
-    classes = load_book().at("rollout.classes", asked.day)
+    classes = load_book().in_force("rollout.classes", asked.day)
+    if classes is None:
+        return []
     node = Node.objects.filter(customer=asked.customer, kind=Node.Kind.CUSTOMER).first()
     if node is not None and node.cap_fen is not None:
         return []
@@ -202,15 +204,15 @@ def check_maturity_within_line(asked: Asked) -> list[Finding]:
 def check_restricted_rating(asked: Asked) -> list[Finding]:
     """A restricted rating: the use is decided one level up (CB+6)."""
     rating = find_rating(customer=asked.customer, as_of=asked.day)
-    line = load_book().at("line.restricted_rating", asked.day)
-    if rating is None or not is_at_or_below(rating.grade, str(line.value.text), as_of=asked.day):
+    line = load_book().in_force("line.restricted_rating", asked.day)
+    if rating is None or line is None or not is_at_or_below(rating.grade, str(line.value.text), as_of=asked.day):
         return []
     return [
         Finding(
             "RATING_RESTRICTED",
             Severity.WARN,
             f"信用等级 {rating.grade} 不高于 {line.value.text}，额度限制使用，使用审批上收一级。",
-            "CB+6",
+            line.article,
             line.citation,
         )
     ]
@@ -318,14 +320,13 @@ def strictest_finding(asked: Asked, answer: Answer | None) -> list[Finding]:
 
 
 def _single_loan_room(asked: Asked) -> Room | None:
-    loans = set(load_book().items("scope.loan_products", asked.day))
+    loans = set(load_book().items_in_force("scope.loan_products", asked.day))
     if find_product(asked.request.facility.product, as_of=asked.day).code not in loans:
         return None
     capital = find_year_end_capital(kind=CapitalFigure.Kind.NET, as_of=asked.day)
-    if capital is None:
-        return None  # said by the group's own check
+    if capital is None or load_book().in_force("single.loan_pct", asked.day) is None:
+        return None  # a missing figure is said by the group's own check
     limit = effective_limit("single.loan_pct", asked.day)
-    load_book().at("single.loan_pct", asked.day)
     used = sum(
         seen.amount_fen
         for deal, seen in domain_deals(deals_on(asked.day).filter(customer=asked.customer), as_of=asked.day)
@@ -340,7 +341,7 @@ def _single_loan_room(asked: Asked) -> Room | None:
 def _group_room(asked: Asked) -> Room | None:
     group = find_group_of(asked.customer.pk, as_of=asked.day)
     capital = find_year_end_capital(kind=CapitalFigure.Kind.NET, as_of=asked.day)
-    if group is None or capital is None:
+    if group is None or capital is None or not _is_in_force("group.limit.pct_net_capital", asked.day):
         return None
     limit = effective_limit("group.limit.pct_net_capital", asked.day)
     members = {m.customer_id for m in list_members(group, as_of=asked.day)}

@@ -314,11 +314,8 @@ class EvaluationInput:
 
 def measure(inputs: Mapping[str, Mapping[str, Decimal]], *, as_of: dt.date) -> list[tuple[str, Measured]]:
     """Run the methods; the year of M4 has as many days as the policy says unless given."""
-    year_days = load_book().decimal("wc.year_days", as_of)
-    return [
-        (code, METHODS[code].run({"year_days": year_days, **given} if code == "M4" else given))
-        for code, given in inputs.items()
-    ]
+    year = {"year_days": load_book().decimal("wc.year_days", as_of)} if "M4" in inputs else {}
+    return [(code, METHODS[code].run({**year, **given} if code == "M4" else given)) for code, given in inputs.items()]
 
 
 @transaction.atomic
@@ -347,8 +344,10 @@ def evaluate(
     results = measure({c: v for c, v in given.methods.items() if c in METHODS}, as_of=business_date)
     problems += [f"{code} {METHODS[code].name}：{r.note}" for code, r in results if r.amount_wan is None]
     control = control_amount_fen([result for _, result in results])
-    if group is not None and not {"M2", "M6"} & set(given.methods):
-        problems.append("集团须按合并报表整体测算（M2 或 M6），成员测算合计不能代替（JS-04）")
+    whole = load_book().items_in_force("group.measurement_methods", business_date)
+    if group is not None and whole and not set(whole) & set(given.methods):
+        names = "或".join(whole)
+        problems.append(f"集团须按合并报表整体测算（{names}），成员测算合计不能代替（JS-04）")
     if control is None and not problems:
         problems.append("至少选一种能算出结果的测算方法（CB-13）")
     if problems:

@@ -83,7 +83,7 @@ def check_amounts(*, proposal: LineProposal, as_of: dt.date) -> list[Finding]:
     return [
         *rules.judge_group_total(amount_fen=proposal.amount_fen, as_of=as_of),
         *rules.judge_allocation(
-            line_fen=proposal.amount_fen, sub_limits_fen=proposal.sub_limits_fen, member_ids=members
+            line_fen=proposal.amount_fen, sub_limits_fen=proposal.sub_limits_fen, member_ids=members, as_of=as_of
         ),
         *rules.judge_product_limits(
             sub_limits_fen=proposal.sub_limits_fen, product_limits_fen=proposal.product_limits_fen, as_of=as_of

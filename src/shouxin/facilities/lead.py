@@ -55,8 +55,11 @@ class LeadComputation:
 def compute_lead(*, group: CustomerGroup, as_of: dt.date) -> LeadComputation:
     """Rank the branches of a group's members and name the lead by rule; nothing is stored."""
     book = load_book()
-    rule = book.text("lead.rule", as_of)
-    net_products = set(book.items("lead.net_products", as_of))
+    in_force = book.in_force("lead.rule", as_of)
+    net_products = set(book.items_in_force("lead.net_products", as_of))
+    if in_force is None:
+        raise LeadError(f"{as_of} 尚无确定牵头行的规定（JS-07），各行均可申报，不须确定牵头行。")
+    rule = in_force.value.text
     if rule != "largest_stock":
         raise LeadError(f"参数 lead.rule 为 {rule}，本系统只按上季末存量排名；请由行长办公会指定牵头行（JS-08）。")
     members = set(memberships_on(as_of).filter(group=group).values_list("customer_id", flat=True))
@@ -120,6 +123,8 @@ def judge_initiation(group: CustomerGroup, *, as_of: dt.date) -> str:
     ranks anew. What a meeting decided holds until the meeting decides again.
     """
     decision = find_lead(group, as_of=as_of)
+    if load_book().in_force("lead.rule", as_of) is None:
+        return ""
     if decision is None or decision.minutes_number or decision.quarter_end_date >= quarter_end_on_or_before(as_of):
         return ""
     now = compute_lead(group=group, as_of=as_of)

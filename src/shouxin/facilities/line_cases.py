@@ -23,6 +23,7 @@ from shouxin.facilities.line_kinds import KINDS
 from shouxin.groups.models import CustomerGroup
 from shouxin.parties.models import Customer
 from shouxin.parties.selectors import visible_customers
+from shouxin.policy import load_book
 
 _Role = RoleAssignment.Role
 
@@ -32,9 +33,13 @@ def propose_group_line(
     valid_to: dt.date, business_date: dt.date, product_limits_fen: Mapping[int, Mapping[str, int]] | None = None,
     conditions: str = "", guarantee: str = "",
 ) -> Case:  # fmt: skip
-    """The lead branch proposes a unified line. Raises CaseError for another branch or an open case (JS-07, A-09)."""
+    """The lead branch proposes a unified line. Raises CaseError for another branch or an open case (JS-07, A-09).
+
+    Before the rule on lead branches was in force any branch does.
+    """
     _require_initiator(actor, business_date)
-    lead = group.lead_unit
+    is_led = load_book().in_force("lead.rule", business_date) is not None
+    lead = group.lead_unit if is_led else actor.unit
     if lead is None:
         raise CaseError("该集团尚未确定牵头行，请先由总行确定牵头行（JS-07、JS-08）。")
     if not actor.unit.is_head_office and not actor.unit.path.startswith(lead.path):

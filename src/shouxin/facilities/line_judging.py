@@ -21,9 +21,6 @@ from shouxin.facilities.models import Evaluation
 from shouxin.parties.models import Customer, Party
 from shouxin.policy import load_book
 
-FINANCIAL_NATURES = frozenset({"金融", "银行", "证券", "保险", "信托", "基金", "期货"})
-_FINANCIAL_WORDS = ("银行", "证券", "保险", "信托", "期货", "基金管理", "金融租赁", "消费金融")
-
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
@@ -54,8 +51,8 @@ def judge_term(valid_from: dt.date, valid_to: dt.date, *, as_of: dt.date) -> tup
             )
         ], []  # fmt: skip
     far = _judge_start(valid_from, as_of=as_of)
-    months = load_book().at("line.term_months", as_of)
-    if valid_to <= add_months(valid_from, int(months.decimal)):
+    months = load_book().in_force("line.term_months", as_of)
+    if months is None or valid_to <= add_months(valid_from, int(months.decimal)):
         return far, []
     text = f"额度期限 {valid_from} 至 {valid_to} 超过 {months.decimal:f} 个月"
     long = Finding("TERM_TOO_LONG", Severity.WARN, f"{text}，作为例外审批。", months.article, months.citation)
@@ -64,7 +61,9 @@ def judge_term(valid_from: dt.date, valid_to: dt.date, *, as_of: dt.date) -> tup
 
 def _judge_start(valid_from: dt.date, *, as_of: dt.date) -> list[Finding]:
     """A start far behind or ahead of the day is said, with the day: most often it is a slip of the pen."""
-    drift = load_book().at("line.start_drift_months", as_of)
+    drift = load_book().in_force("line.start_drift_months", as_of)
+    if drift is None:
+        return []
     months = int(drift.decimal)
     if add_months(as_of, -months) <= valid_from <= add_months(as_of, months):
         return []
@@ -82,9 +81,10 @@ def judge_evaluation(
     evaluation: Evaluation | None, *, amount_fen: int, as_of: dt.date, who: str
 ) -> tuple[list[Finding], list[str]]:
     """CB-12 a valid evaluation · CB-13 the control amount, soft · CB-14 need · CB-16 credit policy."""
-    valid = load_book().at("evaluation.valid_months", as_of)
+    book = load_book()
+    valid = book.in_force("evaluation.valid_months", as_of)
     if evaluation is None:
-        return [
+        return [] if valid is None else [
             Finding(
                 "EVALUATION_MISSING", Severity.REFUSE,
                 f"{who} 没有有效期内的全面评价（有效 {valid.decimal:f} 个月），不能核定额度，请先完成评价。",
@@ -94,7 +94,8 @@ def judge_evaluation(
     findings: list[Finding] = []
     exceptions: list[str] = []
     control = evaluation.control_amount_fen or 0
-    if amount_fen > control:
+    ceiling = book.in_force("line.max_pct_control", as_of)
+    if ceiling is not None and not ceiling.allows(_percent_of(amount_fen, control)):
         over = amount_fen - control
         percent = f"{Decimal(over) * 100 / control:.1f}%" if control else "—"
         excess = f"超出 {rules.wan(over)}（{percent}）"
@@ -105,47 +106,62 @@ def judge_evaluation(
                 "ABOVE_CONTROL_AMOUNT",
                 Severity.WARN,
                 f"{text}；可作为例外审批，须写明理由。",
-                "CB-13",
-                "《额度授信管理办法（试行）》第六条",
+                ceiling.article,
+                ceiling.citation,
                 message_en=f"Exceeds the measured control amount by {rules.wan(over)} ({percent}).",
                 inputs={"授信控制量": rules.wan(control), "申报额度": rules.wan(amount_fen)},
             )
         )
-    if evaluation.need_fen is None:
-        findings.append(Finding("NEED_MISSING", Severity.REFUSE, "缺少客户的客观信贷需求，案件不完整。", "CB-14"))
-    elif amount_fen > evaluation.need_fen:
-        findings.append(
-            Finding(
-                "ABOVE_NEED", Severity.WARN,
-                f"申报 {rules.wan(amount_fen)} 大于客观需求 {rules.wan(evaluation.need_fen)}，"
-                "请在例外理由中说明。", "CB-14",
-                "《额度授信管理办法（试行）》第六条（一）",
-            )
-        )  # fmt: skip
+    findings += _judge_need(evaluation, amount_fen, as_of)
     findings += judge_other_banks(evaluation, as_of)
-    findings += [
+    conflicts = book.in_force("evaluation.conflict_results", as_of)
+    findings += [] if conflicts is None else [
         Finding(
             "POLICY_CONFLICT", Severity.WARN,
-            f"信贷政策：{tag['tag']} 为“{POLICY_RESULTS.get(tag['result'], tag['result'])}”，与本次申报冲突。", "CB-16",
-            "《额度授信管理办法（试行）》第六条（三）", message_en=f"Credit policy conflict: {tag['tag']}.",
+            f"信贷政策：{tag['tag']} 为“{POLICY_RESULTS.get(tag['result'], tag['result'])}”，与本次申报冲突。",
+            conflicts.article, conflicts.citation, message_en=f"Credit policy conflict: {tag['tag']}.",
         )
         for tag in evaluation.policy_tags
-        if tag["result"] in ("restricted", "exit")
+        if tag["result"] in conflicts.value.text
     ]  # fmt: skip
     return findings, exceptions
 
 
+def _percent_of(fen: int, base_fen: int) -> Decimal:
+    """How much of a base an amount is, in percent, unrounded; of nothing any amount is infinitely much."""
+    return Decimal(fen) * 100 / base_fen if base_fen else Decimal("Infinity") if fen else Decimal(0)
+
+
+def _judge_need(evaluation: Evaluation, amount_fen: int, as_of: dt.date) -> list[Finding]:
+    """The customer's objective need is known (CB-14); a line above it is explained."""
+    rule = load_book().in_force("line.max_pct_need", as_of)
+    if rule is None:
+        return []
+    need = evaluation.need_fen
+    if need is None:
+        text = "缺少客户的客观信贷需求，案件不完整。"
+        return [Finding("NEED_MISSING", Severity.REFUSE, text, rule.article, rule.citation)]
+    if rule.allows(_percent_of(amount_fen, need)):
+        return []
+    text = f"申报 {rules.wan(amount_fen)} 大于客观需求 {rules.wan(need)}，请在例外理由中说明。"
+    return [Finding("ABOVE_NEED", Severity.WARN, text, rule.article, rule.citation)]
+
+
 def judge_other_banks(evaluation: Evaluation, as_of: dt.date) -> list[Finding]:
     """CB-15 the change of other banks' credit, and whether joint credit of several banks applies."""
+    rule = load_book().in_force("evaluation.other_banks", as_of)
+    if rule is None or rule.value.text != "yes":
+        return []
     now, change = evaluation.other_banks_now_fen, evaluation.other_banks_change_fen
     if now is None or change is None:
-        return [Finding("OTHER_BANKS_MISSING", Severity.REFUSE, "缺少他行授信现有额与预计额，案件不完整。", "CB-15")]
+        text = "缺少他行授信现有额与预计额，案件不完整。"
+        return [Finding("OTHER_BANKS_MISSING", Severity.REFUSE, text, rule.article, rule.citation)]
     sign = "+" if change > 0 else "−" if change < 0 else ""
     findings = [
         Finding(
             "OTHER_BANKS_CHANGE", Severity.INFO,
-            f"他行授信现有 {rules.wan(now)}，预计变化 {sign}{rules.wan(abs(change))}。", "CB-15",
-            "《额度授信管理办法（试行）》第六条（二）",
+            f"他行授信现有 {rules.wan(now)}，预计变化 {sign}{rules.wan(abs(change))}。", rule.article,
+            rule.citation,
         )
     ]  # fmt: skip
     book = load_book()
@@ -170,37 +186,54 @@ def judge_other_banks(evaluation: Evaluation, as_of: dt.date) -> list[Finding]:
 
 
 def is_in_force(key: str, as_of: dt.date) -> bool:
-    return any(value.is_in_force(as_of) for value in load_book().parameter(key).values)
+    return load_book().in_force(key, as_of) is not None
 
 
-def judge_rating(grade: str | None, *, who: str, article: str, as_of: dt.date) -> tuple[list[Finding], list[str]]:
-    """Rating first, then line (CB+12, JS-03); a restricted rating moves the decision one level up (CB+6)."""
+def judge_rating(
+    grade: str | None, *, who: str, as_of: dt.date, is_group: bool = False
+) -> tuple[list[Finding], list[str]]:
+    """Rating first, then line (CB+12, of a group as a whole JS-03); a restricted rating moves the decision one level
+    up (CB+6)."""
+    book = load_book()
+    rule = book.in_force("group.rating_required", as_of) if is_group else book.in_force("rating.valid_months", as_of)
+    if rule is None or rule.value.text == "no":
+        return [], []
     if grade is None:
         return [
             Finding(
-                "RATING_MISSING", Severity.REFUSE, f"{who} 没有有效的信用等级，须先评级、后授信。", article,
-                message_en="A rating is needed first.", remedy="请风险审查岗先评级。",
+                "RATING_MISSING", Severity.REFUSE, f"{who} 没有有效的信用等级，须先评级、后授信。", rule.article,
+                rule.citation, message_en="A rating is needed first.", remedy="请风险审查岗先评级。",
             )
         ], []  # fmt: skip
-    restricted = load_book().at("line.restricted_rating", as_of)
+    restricted = load_book().in_force("line.restricted_rating", as_of)
+    if restricted is None:
+        return [], []
     line = str(restricted.value.text)
     if not is_at_or_below(grade, line, as_of=as_of):
         return [], []
     text = f"信用等级 {grade} 不高于 {line}，限制使用"
-    return [Finding("RATING_RESTRICTED", Severity.WARN, f"{text}，审批上收一级。", "CB+6", restricted.citation)], [text]
+    return [
+        Finding("RATING_RESTRICTED", Severity.WARN, f"{text}，审批上收一级。", restricted.article, restricted.citation)
+    ], [text]
 
 
-def is_financial(party: Party) -> bool:
+def is_financial(party: Party, *, as_of: dt.date) -> bool:
     """A financial institution: a group's member like any other, but without a line of its own (A-16)."""
-    return party.nature in FINANCIAL_NATURES or any(word in party.name for word in _FINANCIAL_WORDS)
+    book = load_book()
+    return party.nature in book.items_in_force("line.financial_natures", as_of) or any(
+        word in party.name for word in book.items_in_force("line.financial_words", as_of)
+    )
 
 
-def judge_eligible(customer: Customer) -> list[Finding]:
+def judge_eligible(customer: Customer, *, as_of: dt.date) -> list[Finding]:
     """Only non-financial legal persons have a line (CB-09)."""
     party = customer.party
+    rule = load_book().in_force("line.financial_natures", as_of)
+    if rule is None:
+        return []
     if party.kind != party.Kind.ORGANISATION:
         text = f"{party.name} 是个人，不能核定额度授信。"
-    elif is_financial(party):
+    elif is_financial(party, as_of=as_of):
         text = f"{party.name} 是金融机构，额度授信只对非金融类法人。"
     elif party.legal_form in (*BRANCH_FORMS, "个体工商户"):
         text = f"{party.name} 不是法人（{party.legal_form}），请以其法人为对象。"
@@ -208,7 +241,7 @@ def judge_eligible(customer: Customer) -> list[Finding]:
         return []
     return [
         Finding(
-            "NOT_ELIGIBLE", Severity.REFUSE, text, "CB-09", "《额度授信管理办法（试行）》第三条",
+            "NOT_ELIGIBLE", Severity.REFUSE, text, rule.article, rule.citation,
             message_en="Only non-financial legal persons have a line.",
         )
     ]  # fmt: skip

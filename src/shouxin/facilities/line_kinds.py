@@ -32,7 +32,7 @@ from shouxin.facilities.line_judging import (
     tenor_of,
 )
 from shouxin.facilities.models import CustomerLine
-from shouxin.facilities.selectors import group_total_fen, totals_of_customers
+from shouxin.facilities.selectors import group_total_fen, loans_total_fen, totals_of_customers
 from shouxin.groups.models import CustomerGroup
 from shouxin.groups.selectors import find_group_of, list_members, open_candidates_with
 from shouxin.limits import services as limits
@@ -69,7 +69,7 @@ def _judge_group(case: Case, as_of: dt.date) -> Judgement:
         findings.append(Finding("AMOUNT_NOT_POSITIVE", Severity.REFUSE, "集团额度须大于 0。", "JS-04"))
     term, exceptions = judge_term(proposal.valid_from, proposal.valid_to, as_of=as_of)
     rated, restricted = judge_rating(
-        rating.grade if rating else None, who=f"集团 {group.name}", article="JS-03", as_of=as_of
+        rating.grade if rating else None, who=f"集团 {group.name}", as_of=as_of, is_group=True
     )
     evaluated, above = judge_evaluation(evaluation, amount_fen=amount, as_of=as_of, who=f"集团 {group.name}")
     findings += [*term, *rated, *evaluated, *_balance_and_syndicate(members, amount, as_of)]
@@ -101,7 +101,7 @@ def _balance_and_syndicate(members: list[int], amount_fen: int, as_of: dt.date) 
     """The balance is held against capital as the line is (A-04); demand above the ratios suggests a syndicate."""
     findings: list[Finding] = []
     use = group_total_fen(members, as_of=as_of)
-    if "balance" in load_book().items("group.limit.measure", as_of):
+    if "balance" in load_book().items_in_force("group.limit.measure", as_of):
         findings += [
             finding
             for finding in rules.judge_group_total(amount_fen=use, as_of=as_of, what="集团现有用信")
@@ -169,17 +169,28 @@ def _customer(case: Case) -> Customer:
 def aggregate_after(customer: Customer, amount_fen: int, *, as_of: dt.date) -> int:
     """The group's credit after the act: this customer's new line and what the others of its group use (BR-09).
 
-    For an undecided customer the largest of the proposed groups counts (A-02).
+    Of their credit and their loans the larger counts, so that either above the authority goes up (A-19). For an
+    undecided customer the largest of the proposed groups counts (A-02).
     """
     group = find_group_of(customer.pk, as_of=as_of)
     if group is not None:
         others = {m.customer_id for m in list_members(group, as_of=as_of)} - {customer.pk}
-        return amount_fen + group_total_fen(others, as_of=as_of)
+        return amount_fen + _credit_or_loans(others, as_of)
     totals = [amount_fen]
     for candidate in open_candidates_with(customer.party_id):
         others = connections.customers_of(candidate) - {customer.pk}
-        totals.append(amount_fen + group_total_fen(others, as_of=as_of))
+        totals.append(amount_fen + _credit_or_loans(others, as_of))
     return max(totals)
+
+
+def _credit_or_loans(customer_ids: set[int], as_of: dt.date) -> int:
+    """What some customers use together, or what they owe in loans, whichever is more, as far as the policy asks."""
+    rule = load_book().in_force("group.authority_measures", as_of)
+    credit = group_total_fen(customer_ids, as_of=as_of)
+    if rule is None or "loans" not in rule.value.text:
+        return credit
+    loans = loans_total_fen(customer_ids, as_of=as_of)
+    return max(credit, loans) if "credit" in rule.value.text else loans
 
 
 def _judge_customer(case: Case, as_of: dt.date) -> Judgement:
@@ -187,7 +198,7 @@ def _judge_customer(case: Case, as_of: dt.date) -> Judgement:
     valid_from, valid_to = period_of(case)
     rating, evaluation = find_rating(customer=customer, as_of=as_of), find_evaluation(customer=customer, as_of=as_of)
     group = find_group_of(customer.pk, as_of=as_of)
-    findings = judge_eligible(customer)
+    findings = judge_eligible(customer, as_of=as_of)
     if amount <= 0:
         findings.append(Finding("AMOUNT_NOT_POSITIVE", Severity.REFUSE, "额度须大于 0。", "CB-07"))
     if group is not None:
@@ -211,9 +222,7 @@ def _judge_customer(case: Case, as_of: dt.date) -> Judgement:
         as_of=as_of,
     )
     term, exceptions = judge_term(valid_from, valid_to, as_of=as_of)
-    rated, restricted = judge_rating(
-        rating.grade if rating else None, who=customer.party.name, article="CB+12", as_of=as_of
-    )
+    rated, restricted = judge_rating(rating.grade if rating else None, who=customer.party.name, as_of=as_of)
     evaluated, above = judge_evaluation(evaluation, amount_fen=amount, as_of=as_of, who=customer.party.name)
     findings += judge_sub_limits_below_use({customer.pk: amount}, as_of=as_of)
     turning, turns = _judge_revolving(customer, case.payload.get("is_revolving", True), as_of)
@@ -236,7 +245,9 @@ def _judge_customer(case: Case, as_of: dt.date) -> Judgement:
 
 def _judge_revolving(customer: Customer, is_revolving: bool, as_of: dt.date) -> tuple[list[Finding], list[str]]:
     """Whether what is repaid may be drawn again. One that may not counts what was ever drawn, so it begins unused."""
-    rule = load_book().at("line.revolving", as_of)
+    rule = load_book().in_force("line.revolving", as_of)
+    if rule is None:
+        return [], []
     if is_revolving:
         if rule.value.text == "yes":
             return [], []
@@ -305,7 +316,9 @@ def _judge_public(case: Case, as_of: dt.date) -> Judgement:
     valid_from, valid_to = period_of(case)
     node = Node.objects.filter(customer=customer, kind=Node.Kind.CUSTOMER).first()
     general = node.cap_fen if node is not None else None
-    findings = judge_eligible(customer) + public_lines.judge_within_general(amount_fen=amount, general_fen=general)
+    findings = judge_eligible(customer, as_of=as_of) + public_lines.judge_within_general(
+        amount_fen=amount, general_fen=general, as_of=as_of
+    )
     term, exceptions = judge_term(valid_from, valid_to, as_of=as_of)
     tests = public_lines.eligibility(customer, as_of=as_of)
     for test in tests:
@@ -318,10 +331,19 @@ def _judge_public(case: Case, as_of: dt.date) -> Judgement:
                 )
             )  # fmt: skip
     rating = find_rating(customer=customer, as_of=as_of)
-    if rating is None:
+    if rating is None and is_in_force("rating.valid_months", as_of):
         findings.append(Finding("RATING_MISSING", Severity.REFUSE, "没有有效的信用等级，须先评级。", "CB+12"))
     aggregate = aggregate_after(customer, max(general or 0, amount), as_of=as_of)
-    is_simple = bool(case.payload.get("is_renewal"))  # CB+10: the internal line stays as it is
+    asks = bool(case.payload.get("is_renewal"))
+    is_simple = asks and public_lines.is_simple_renewal(customer=customer, general_fen=general, as_of=as_of)
+    if asks and not is_simple:
+        findings.append(
+            Finding(
+                "RENEWAL_NOT_SIMPLE", Severity.WARN,
+                "没有可续办的公开额度，或核定以来一般额度已变化：不能从简，按新申报审批。", "CB+10", "额度授信问答",
+                message_en="There is no public line to renew, or the internal line has changed: the usual way.",
+            )
+        )  # fmt: skip
     return Judgement(
         findings=[*findings, *term],
         facts={"general_line_fen": general, "rating": rating.grade if rating else ""},

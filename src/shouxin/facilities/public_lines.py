@@ -15,7 +15,8 @@ from django.db.models import F
 
 from shouxin.approvals.models import Case
 from shouxin.audit import services as audit
-from shouxin.bank.models import Staff
+from shouxin.bank.models import RoleAssignment, Staff
+from shouxin.bank.scope import roles_of
 from shouxin.domain.dates import add_months
 from shouxin.domain.findings import Finding, Severity
 from shouxin.domain.money import FEN_PER_WAN, format_wan
@@ -29,7 +30,12 @@ from shouxin.policy.products import find_product
 
 _WIDE_INDUSTRIES = ("建筑", "房地产", "进出口")
 _TRADE = "进出口"
+_Role = RoleAssignment.Role
 OPEN = (PublicLine.Status.ACTIVE, PublicLine.Status.CURING)
+
+
+class PublicLineError(ValueError):
+    """The act is not possible; the text says what to do. Nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,25 +48,33 @@ class Test:
     citation: str
 
 
-def judge_within_general(*, amount_fen: int, general_fen: int | None) -> list[Finding]:
+def judge_within_general(*, amount_fen: int, general_fen: int | None, as_of: dt.date) -> list[Finding]:
     """The public line is a part of the same customer's general line (CB+1)."""
+    rule = load_book().in_force("public_line.max_pct_general", as_of)
+    if rule is None:
+        return []
     if amount_fen <= 0:
         return [Finding("AMOUNT_NOT_POSITIVE", Severity.REFUSE, "公开额度须大于 0。", "CB+1")]
     if general_fen is None:
         return [Finding("NO_GENERAL_LINE", Severity.REFUSE, "该客户没有核定一般额度，不能公开授信。", "CB+1")]
-    if amount_fen <= general_fen:
+    if rule.allows(Decimal(amount_fen) * 100 / general_fen if general_fen else Decimal("Infinity")):
         return []
     return [
         Finding(
             "PUBLIC_ABOVE_GENERAL", Severity.REFUSE,
-            f"公开额度 {format_wan(amount_fen)} 万元超过一般额度 {format_wan(general_fen)} 万元，请调减。", "CB+1",
-            "《额度授信管理办法（试行）》公开额度授信", message_en="Above the general line.",
+            f"公开额度 {format_wan(amount_fen)} 万元超过一般额度 {format_wan(general_fen)} 万元，请调减。",
+            rule.article, rule.citation, message_en="Above the general line.",
         )
     ]  # fmt: skip
 
 
 def eligibility(customer: Customer, *, as_of: dt.date) -> list[Test]:
-    """The four conditions with the two industry variants (CB+2). What is not known is not met."""
+    """The four conditions with the two industry variants (CB+2). What is not known is not met.
+
+    None before the conditions were in force.
+    """
+    if load_book().in_force("public_line.rating", as_of) is None:
+        return []
     statement = latest_statement(customer.pk, as_of=as_of)
     return [
         _rating_test(customer, as_of),
@@ -143,9 +157,21 @@ def find_public_line(customer_id: int, *, as_of: dt.date) -> PublicLine | None:
     ).first()
 
 
+def is_simple_renewal(*, customer: Customer, general_fen: int | None, as_of: dt.date) -> bool:
+    """Whether a public line may go on the short way (CB+10): there was one, not cancelled, and the internal line is
+    what it was when that one was decided."""
+    rule = load_book().in_force("public_line.simple_renewal", as_of)
+    if rule is None or rule.value.text != "yes":
+        return False
+    last = PublicLine.objects.filter(customer=customer, valid_from__lte=as_of).select_related("case").first()
+    if last is None or last.status == PublicLine.Status.CANCELLED:
+        return False
+    return bool(last.case.facts.get("general_line_fen") == general_fen)
+
+
 def excluded_products(as_of: dt.date) -> tuple[str, ...]:
     """What the certificate may not be used for (CB+3)."""
-    return load_book().items("public_line.excluded_products", as_of)
+    return load_book().items_in_force("public_line.excluded_products", as_of)
 
 
 def used_under(line: PublicLine) -> int:
@@ -182,13 +208,13 @@ def judge_use(*, customer: Customer, product: str, counted_fen: int, as_of: dt.d
                 f"公开额度因{line.default_kind}正在限期整改（至 {line.cure_by_date}），整改前不能支用。", "CB+9",
             )
         )  # fmt: skip
-    excluded = load_book().at("public_line.excluded_products", as_of)
+    excluded = load_book().in_force("public_line.excluded_products", as_of)
     rule = find_product(product, as_of=as_of)
-    if rule.code in excluded.value.text:
+    if excluded is not None and rule.code in excluded.value.text:
         findings.append(
             Finding(
                 "PRODUCT_EXCLUDED_FROM_PUBLIC_LINE", Severity.REFUSE,
-                f"{rule.name} 不得在公开额度内使用，请改按一般额度逐笔报批。", "CB+3", excluded.citation,
+                f"{rule.name} 不得在公开额度内使用，请改按一般额度逐笔报批。", excluded.article, excluded.citation,
                 message_en="This product may not be used under the public line.",
             )
         )  # fmt: skip
@@ -213,13 +239,18 @@ def judge_use(*, customer: Customer, product: str, counted_fen: int, as_of: dt.d
 def report_default(
     *, customer: Customer, kind: str, default_date: dt.date, business_date: dt.date
 ) -> PublicLine | None:
-    """Order the cure of a default within the days of the policy; None when there is no public line in force."""
+    """Order the cure of a default within the days of the policy; None when there is no public line in force.
+
+    A default from before the rule was in force orders nothing.
+    """
+    cure = load_book().in_force("public_line.cure_days", default_date)
+    if cure is None:
+        return None
     line = PublicLine.objects.select_for_update().filter(customer=customer, status=PublicLine.Status.ACTIVE).first()
     if line is None:
         return None
-    days = load_book().whole("public_line.cure_days", default_date)
     line.status, line.default_kind, line.default_date = PublicLine.Status.CURING, kind, default_date
-    line.cure_by_date = default_date + dt.timedelta(days=days)
+    line.cure_by_date = default_date + dt.timedelta(days=int(cure.decimal))
     line.save(update_fields=["status", "default_kind", "default_date", "cure_by_date"])
     audit.record(
         actor=None,
@@ -254,6 +285,32 @@ def cancel_uncured(*, as_of: dt.date) -> list[PublicLine]:
         cancel(line=line, reason=f"{line.default_kind}，{line.cure_by_date} 前未整改", actor=None, business_date=as_of)
         for line in due.order_by("pk")
     ]
+
+
+@transaction.atomic
+def cancel_for_event(
+    *, actor: Staff, line: PublicLine, event: str, amount_fen: int, reason: str, business_date: dt.date
+) -> PublicLine:
+    """Head office cancels a public line because of an event that lets the bank do so (CB+3).
+
+    Raises:
+        PublicLineError: not head office's risk or approval people, no reason, an event below its line, or a
+            certificate that is not in force.
+    """
+    roles = roles_of(actor, as_of=business_date)
+    if not actor.unit.is_head_office or not roles & {_Role.RISK_OFFICER, _Role.APPROVER}:
+        raise PublicLineError("公开额度由总行风险审查或授信审批岗取消。")
+    if not reason.strip():
+        raise PublicLineError("请写明取消的理由。")
+    line = PublicLine.objects.select_for_update(of=("self",)).select_related("customer").get(pk=line.pk)
+    if line.status not in OPEN:
+        raise PublicLineError(f"证书 {line.certificate_number} 为“{line.get_status_display()}”，不能取消。")
+    findings = judge_event(customer=line.customer, event=event, amount_fen=amount_fen, as_of=business_date)
+    if not any(finding.code == "PUBLIC_LINE_EVENT" for finding in findings):
+        why = findings[0].message if findings else "未达到调整或取消公开额度的条件。"
+        raise PublicLineError(f"{EVENTS[event]}：{why}公开额度不能据此取消（CB+3）。")
+    said = findings[0].message.partition("：")[0]
+    return cancel(line=line, reason=f"{said}；{reason.strip()}"[:200], actor=actor, business_date=business_date)
 
 
 @transaction.atomic
@@ -299,7 +356,13 @@ def judge_event(*, customer: Customer, event: str, amount_fen: int, as_of: dt.da
     book, statement = load_book(), latest_statement(customer.pk, as_of=as_of)
     equity = statement.items["equity"] if statement else 0
     if event in ("litigation", "guarantee"):
-        line = book.at("litigation.pct", as_of) if event == "litigation" else book.at("guarantee.external_pct", as_of)
+        line = (
+            book.in_force("litigation.pct", as_of)
+            if event == "litigation"
+            else book.in_force("guarantee.external_pct", as_of)
+        )
+        if line is None:
+            return []
         if equity <= 0:
             return [Finding("NET_ASSETS_MISSING", Severity.WARN, "没有净资产数据，不能核对比例，请补录报表。", "CB+3")]
         share = Decimal(amount_fen) * 100 / equity
@@ -307,21 +370,20 @@ def judge_event(*, customer: Customer, event: str, amount_fen: int, as_of: dt.da
             return []
         text = f"{EVENTS[event]} {format_wan(amount_fen)} 万元，占净资产 {share:.2f}%，达到 {line.decimal:f}%"
         return [_event_finding(text, line.citation)]
+    years = book.in_force("public_line.investment_years", as_of)
+    if years is None:
+        return []
     if event == "investment":
         profits = standing_statements(as_of).filter(
             customer=customer, scope=FinancialStatement.Scope.OWN, period_end_date__lte=as_of,
             period_end_date__month=12,
-        )[:3]  # fmt: skip
+        )[: int(years.decimal)]  # fmt: skip
         total = sum(s.items.get("net_profit", 0) for s in profits)
         if amount_fen <= total:
             return []
-        return [
-            _event_finding(
-                f"项目投资 {format_wan(amount_fen)} 万元，超过前三年税后利润之和 {format_wan(total)} 万元",
-                "信贷业务手册",
-            )
-        ]
-    return [_event_finding(EVENTS[event], "信贷业务手册")]
+        profit = f"前 {years.decimal:f} 年税后利润之和 {format_wan(total)} 万元"
+        return [_event_finding(f"项目投资 {format_wan(amount_fen)} 万元，超过{profit}", years.citation)]
+    return [_event_finding(EVENTS[event], years.citation)]
 
 
 def _event_finding(text: str, citation: str) -> Finding:

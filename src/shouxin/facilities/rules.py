@@ -46,8 +46,12 @@ def percent(figure: Decimal) -> str:
 
 
 def judge_group_total(*, amount_fen: int, as_of: dt.date, what: str = "集团授信额度") -> list[Finding]:
-    """A group's line or use against 15 % of net capital (JS-11, HA-06), with the quarter-end view beside it (A-04)."""
-    load_book().at("group.limit.pct_net_capital", as_of)
+    """A group's line or use against 15 % of net capital (JS-11, HA-06), with the quarter-end view beside it (A-04).
+
+    Before the limit was in force nothing is said.
+    """
+    if load_book().in_force("group.limit.pct_net_capital", as_of) is None:
+        return []
     limit = effective_limit("group.limit.pct_net_capital", as_of)
     year_end = find_year_end_capital(kind=CapitalFigure.Kind.NET, as_of=as_of)
     if year_end is not None and (expired := judge_age(year_end, as_of=as_of)):
@@ -96,11 +100,11 @@ def judge_age(figure: CapitalFigure, *, as_of: dt.date) -> list[Finding]:
     is_year_end = (figure.date.month, figure.date.day) == (12, 31)
     book = load_book()
     months = (
-        book.at("capital.year_end_max_months", as_of)
+        book.in_force("capital.year_end_max_months", as_of)
         if is_year_end
-        else book.at("capital.quarter_end_max_months", as_of)
+        else book.in_force("capital.quarter_end_max_months", as_of)
     )
-    if as_of <= add_months(figure.date, int(months.decimal)):
+    if months is None or as_of <= add_months(figure.date, int(months.decimal)):
         return []
     return [
         Finding(
@@ -120,7 +124,7 @@ def _quarter_end_view(
 ) -> list[Finding]:
     """Beside the limit, the latest figure's ratio: above 15 % or at the warn line it warns, it never refuses."""
     share = Decimal(amount_fen) * 100 / quarter_end.amount_fen
-    warn = load_book().at("group.indicator.warn_pct", as_of)
+    warn = load_book().in_force("group.indicator.warn_pct", as_of)
     inputs = {
         what: wan(amount_fen),
         f"资本净额（{quarter_end.date}）": wan(quarter_end.amount_fen),
@@ -138,7 +142,7 @@ def _quarter_end_view(
                 inputs=inputs,
             )
         ]
-    if warn.allows(share):
+    if warn is not None and warn.allows(share):
         return [
             Finding(
                 "GROUP_AT_WARN_LINE",
@@ -158,7 +162,9 @@ def _quarter_end_view(
 
 def judge_approver(*, is_head_office: bool, is_approver: bool, as_of: dt.date) -> list[Finding]:
     """Every group amount, however small, is approved at head office (JS-05)."""
-    level = load_book().at("group.approval_level", as_of)
+    level = load_book().in_force("group.approval_level", as_of)
+    if level is None:
+        return []
     if is_approver and (is_head_office or level.value.text != "head_office"):
         return []
     return [
@@ -175,7 +181,9 @@ def judge_approver(*, is_head_office: bool, is_approver: bool, as_of: dt.date) -
 
 def judge_meeting(*, amount_fen: int, minutes_number: str, as_of: dt.date) -> list[Finding]:
     """Above the threshold the president's meeting comes first (JS-13); at the threshold it is not needed (A-07)."""
-    threshold = load_book().at("group.meeting_threshold", as_of)
+    threshold = load_book().in_force("group.meeting_threshold", as_of)
+    if threshold is None:
+        return []
     needs_meeting = threshold.allows(Decimal(amount_fen) / FEN_PER_WAN)
     if not needs_meeting or minutes_number.strip():
         return []
@@ -193,8 +201,12 @@ def judge_meeting(*, amount_fen: int, minutes_number: str, as_of: dt.date) -> li
     ]
 
 
-def judge_allocation(*, line_fen: int, sub_limits_fen: Mapping[int, int], member_ids: Collection[int]) -> list[Finding]:
+def judge_allocation(
+    *, line_fen: int, sub_limits_fen: Mapping[int, int], member_ids: Collection[int], as_of: dt.date
+) -> list[Finding]:
     """Each member has a highest limit (BR-12), only members have one, and together they stay within the line."""
+    required = load_book().in_force("group.sub_limit_required", as_of)
+    is_required = required is not None and required.value.text == "yes"
     names = dict(Customer.objects.filter(pk__in={*member_ids, *sub_limits_fen}).values_list("pk", "party__name"))
     findings = [
         Finding(
@@ -204,7 +216,7 @@ def judge_allocation(*, line_fen: int, sub_limits_fen: Mapping[int, int], member
             "BR-12",
             "《银行集团客户授信业务风险管理办法》第七条",
         )
-        for customer in sorted(set(member_ids) - set(sub_limits_fen))
+        for customer in sorted(set(member_ids) - set(sub_limits_fen) if is_required else ())
     ]
     findings += [
         Finding(
@@ -296,7 +308,7 @@ def same_person_finding() -> Finding:
 
 def legal_basis(*, as_of: dt.date) -> list[str]:
     """The laws and rules that every line prints (CB-05), in the order of their rank."""
-    return list(load_book().items("line.legal_basis", as_of))
+    return list(load_book().items_in_force("line.legal_basis", as_of))
 
 
 # --- drawing ------------------------------------------------------------------------------------------------------
@@ -383,8 +395,9 @@ def _judge_product(request: "DrawingRequest") -> list[Finding]:
 
 def _judge_sub_limit(customer: Customer, day: dt.date) -> list[Finding]:
     """A member of a group without a highest limit of its own cannot draw (BR-12)."""
+    required = load_book().in_force("group.sub_limit_required", day)
     group = find_group_of(customer.pk, as_of=day)
-    if group is None:
+    if group is None or required is None or required.value.text != "yes":
         return []
     node = Node.objects.filter(customer=customer, kind=Node.Kind.CUSTOMER).first()
     if node is not None and node.cap_fen is not None:
@@ -394,8 +407,8 @@ def _judge_sub_limit(customer: Customer, day: dt.date) -> list[Finding]:
             "MEMBER_WITHOUT_SUB_LIMIT",
             Severity.REFUSE,
             f"{customer.party.name} 是集团 {group.name} 的成员，但没有核定成员额度，不能支用；请先报批成员额度。",
-            "BR-12",
-            "《银行集团客户授信业务风险管理办法》第七条",
+            required.article,
+            required.citation,
         )
     ]
 
@@ -420,6 +433,10 @@ _CITATIONS = {
     "UC-07": "《集团客户授信业务管理办法》第五条",
     "CB-08": "《额度授信管理办法（试行）》第二条",
 }
+
+
+_OF_THE_PERIOD = ("LIMIT_NOT_YET_VALID", "LIMIT_PERIOD_OVER")
+"""Refusals that rest on the period of a line (UC-07), whichever limit of the path it is."""
 
 
 def findings_of_refusals(answer: Answer) -> list[Finding]:
@@ -451,14 +468,17 @@ def _refusal_finding(refusal: Refusal, *, is_binding: bool) -> Finding:
     else:
         reason = f"（{refusal.reason}）" if refusal.reason else ""
         until = f"，期限至 {refusal.valid_to}（不含）" if refusal.code == "LIMIT_PERIOD_OVER" else ""
+        if refusal.code == "LIMIT_NOT_YET_VALID":
+            until = f"，自 {refusal.valid_from} 起"
         message = f"{who}：{texts[0]}{until}{reason}。"
         remedy = "请联系总行授信管理部门。"
+    article = "UC-07" if refusal.code in _OF_THE_PERIOD else node.article
     return Finding(
         refusal.code,
         Severity.REFUSE,
         message,
-        node.article,
-        _CITATIONS.get(node.article, ""),
+        article,
+        _CITATIONS.get(article, ""),
         message_en=f"{node.kind} {node.name}: {texts[1]}",
         remedy=remedy,
         inputs=inputs,

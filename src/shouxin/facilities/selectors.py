@@ -112,6 +112,13 @@ def group_total_fen(customer_ids: Collection[int], *, as_of: dt.date) -> int:
     return sum(totals.control_use_fen for totals in totals_of_customers(customer_ids, as_of=as_of).values())
 
 
+def loans_total_fen(customer_ids: Collection[int], *, as_of: dt.date) -> int:
+    """Loans drawn by some customers together, in 分; cover is not deducted."""
+    loans = set(load_book().items_in_force("scope.loan_products", as_of))
+    deals = deals_on(as_of).filter(customer_id__in=customer_ids, is_drawn=True, product__in=loans)
+    return sum(seen.amount_fen for _, seen in domain_deals(deals, as_of=as_of))
+
+
 def list_facilities(customer_id: int, *, as_of: dt.date) -> QuerySet[Facility]:
     return Facility.objects.filter(customer_id=customer_id, end_date__gt=as_of).select_related("branch", "node")
 

@@ -272,14 +272,15 @@ def _cure(deal: Deal, business_date: dt.date) -> None:
 
 
 def class_thresholds(as_of: dt.date) -> dict[str, int]:
-    """Days that must be exceeded for each grade."""
+    """Days that must be exceeded for each grade; no grade that was not in force yet."""
     book = load_book()
-    return {
-        "mention": book.whole("class.days_over.mention", as_of),
-        "substandard": book.whole("class.days_over.substandard", as_of),
-        "doubtful": book.whole("class.days_over.doubtful", as_of),
-        "loss": book.whole("class.days_over.loss", as_of),
+    found = {
+        "mention": book.in_force("class.days_over.mention", as_of),
+        "substandard": book.in_force("class.days_over.substandard", as_of),
+        "doubtful": book.in_force("class.days_over.doubtful", as_of),
+        "loss": book.in_force("class.days_over.loss", as_of),
     }
+    return {grade: int(line.decimal) for grade, line in found.items() if line is not None}
 
 
 def floor_of(deal: Deal, *, as_of: dt.date) -> tuple[str, int]:
@@ -374,18 +375,23 @@ def branches_of(customer_id: int, *, as_of: dt.date) -> list[tuple[OrgUnit, int]
 
 
 def is_multi_branch(customer_id: int, *, as_of: dt.date) -> bool:
-    """Credit at two branches or more makes a 多头授信客户 the same day."""
-    return deals_on(as_of).filter(customer_id=customer_id).values("branch_id").distinct().count() > 1
+    """Credit at two branches or more makes a 多头授信客户 the same day (CB-18)."""
+    least = load_book().in_force("line.multi_branch_min", as_of)
+    branches = deals_on(as_of).filter(customer_id=customer_id).values("branch_id").distinct().count()
+    return least is not None and least.allows(Decimal(branches))
 
 
 def list_multi_branch(*, scope: DataScope, as_of: dt.date) -> list[MultiBranch]:
     """多头授信客户 in somebody's view."""
+    least = load_book().in_force("line.multi_branch_min", as_of)
+    if least is None:
+        return []
     ids = (
         deals_on(as_of)
         .filter(customer__in=visible_customers(scope))
         .values("customer_id")
         .annotate(n=Count("branch_id", distinct=True))
-        .filter(n__gt=1)
+        .filter(n__gte=int(least.decimal))
         .values_list("customer_id", flat=True)
     )
     customers = Customer.objects.filter(pk__in=list(ids)).select_related("party", "unit").order_by("number")

@@ -28,7 +28,7 @@ def kind_of(drawing: Drawing, *, is_under_public_line: bool) -> Case.Kind:
     """Which of the three ways a drawing takes."""
     if is_under_public_line:
         return Case.Kind.USE_PUBLIC
-    exempt = load_book().items("use.exempt_products", drawing.value_date)
+    exempt = load_book().items_in_force("use.exempt_products", drawing.value_date)
     product = find_product(drawing.facility.product, as_of=drawing.value_date).code
     if drawing.counted_fen == 0 or product in exempt:
         return Case.Kind.USE_EXEMPT
@@ -53,10 +53,12 @@ def open_for(
         },
         business_date=business_date,
     )  # fmt: skip
-    reason = "信用等级受限，使用审批上收一级（CB+6）" if is_restricted else "额度内使用由经办行审批（CB+4）"
+    up = load_book().in_force("approval.exception_levels", drawing.value_date) if is_restricted else None
+    level = Level(min(Level.BRANCH + int(up.decimal), Level.MEETING)) if up else Level.BRANCH
+    reason = "信用等级受限，使用审批上收一级（CB+6）" if up else "额度内使用由经办行审批（CB+4）"
     case = approvals.submit(
         actor=drawing.requested_by, case=case, findings=list(findings), facts={},
-        answer=LevelAnswer(Level.HEAD_OFFICE if is_restricted else Level.BRANCH, None, (reason,)),
+        answer=LevelAnswer(level, None, (reason,)),
         exceptions=[], exception_reason="", business_date=business_date, needs_review=False,
     )  # fmt: skip
     drawing.case = case

@@ -33,6 +33,7 @@ from shouxin.domain.evidence import (
 )
 from shouxin.domain.identifiers import IdentifierError, check_credit_code
 from shouxin.domain.money import Money, MoneyError
+from shouxin.policy import load_book
 
 MICRO = 1_000_000
 ROW_BYTES_MAX = 1_000_000
@@ -109,7 +110,14 @@ _COLUMNS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "source": ("来源",),
         **_PERIOD,
     },
-    "agreements": {"controller": ("控制人",), "company": ("公司",), "kind": ("方式", "类型"), **_PERIOD},
+    "agreements": {
+        "controller": ("控制人",),
+        "company": ("公司",),
+        "kind": ("方式", "类型"),
+        "seats": ("任命席位",),
+        "board": ("董事会席位",),
+        **_PERIOD,
+    },
     "concert": {"set_id": ("一致行动编号",), "member": ("成员",), **_PERIOD},
     "kin": {"a": ("甲",), "b": ("乙",), "relation": ("关系",), "kind": ("性质", "类型"), **_PERIOD},
     "posts": {"person": ("人员", "姓名"), "company": ("公司",), "post": ("职务",), **_PERIOD},
@@ -367,12 +375,24 @@ def _holding(row: _Row) -> Holding:
 
 
 def _agreement(row: _Row) -> Agreement:
-    return Agreement(
-        controller=row.needed("controller"),
-        company=row.needed("company"),
-        kind=row.choice("kind", _AGREEMENTS),
-        **row.period(),
-    )
+    kind = row.choice("kind", _AGREEMENTS)
+    if kind == "board_majority" and (row.text("seats") or row.text("board")):
+        _require_majority(seats=row.whole("seats"), board=row.whole("board"))
+    return Agreement(controller=row.needed("controller"), company=row.needed("company"), kind=kind, **row.period())
+
+
+def _require_majority(*, seats: int, board: int) -> None:
+    """Where the seats are known, they must be a majority: 4 of 7 are, 3 of 7 and 4 of 8 are not (UC-09)."""
+    if not 0 < seats <= board:
+        raise _CellError("seats", f"任命席位 {seats} 须在 1 与董事会席位 {board} 之间", "SEATS_RANGE")
+    line = load_book().at(
+        "control.board_majority", dt.date.max
+    )  # the value in force last: a file has no day of its own
+    if not line.allows(Decimal(seats) * 100 / board):
+        raise _CellError(
+            "seats", f"任命 {seats}/{board} 席，不超过 {line.decimal:f}%，不构成董事会多数（{line.article}）",
+            "SEATS_NO_MAJORITY",
+        )  # fmt: skip
 
 
 def _concert(row: _Row) -> ConcertMember:

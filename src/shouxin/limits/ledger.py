@@ -69,6 +69,7 @@ class Refusal:
     asked_fen: int
     reason: str
     valid_to: str | None
+    valid_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,12 @@ def read(answer: Mapping[str, Any]) -> Answer:
         path=tuple(NodeState.from_json(row) for row in answer["path"]),
         refusals=tuple(
             Refusal(
-                row["code"], NodeState.from_json(row), row["asked_fen"], row.get("reason") or "", row.get("valid_to")
+                code=row["code"],
+                node=NodeState.from_json(row),
+                asked_fen=row["asked_fen"],
+                reason=row.get("reason") or "",
+                valid_to=row.get("valid_to"),
+                valid_from=row.get("valid_from"),
             )
             for row in answer["refusals"]
         ),

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -33,7 +34,14 @@ def raise_alert(
     group: CustomerGroup | None = None, level: str = Alert.Level.WARN, inputs: Mapping[str, str] | None = None,
     key: str = "", raised_by: Staff | None = None,
 ) -> Alert:  # fmt: skip
-    """Open an alert, or bring the open one of the same key up to date; every branch concerned is told at once."""
+    """Open an alert, or bring the open one of the same key up to date; every branch concerned is told at once.
+
+    Raises:
+        AlertError: on a day before the rule on early warning was in force; what looks at books asks ``is_watching``.
+    """
+    due_days = load_book().in_force("alert.due_days", business_date)
+    if due_days is None:
+        raise AlertError(f"{business_date} 预警制度尚未施行，没有预警（UC-06）。")
     signal = CATALOGUE[code]
     if group is None and customer is not None:
         group = find_group_of(customer.pk, as_of=business_date)
@@ -48,7 +56,7 @@ def raise_alert(
     alert = Alert.objects.create(
         code=code, risk_type=signal.risk_type, level=level, customer=customer, group=group, message=message,
         inputs=dict(inputs or {}), key=identity, opened_date=business_date, owner=_owner(customer, group),
-        due_date=business_date + dt.timedelta(days=load_book().whole("alert.due_days", business_date)),
+        due_date=business_date + dt.timedelta(days=int(due_days.decimal)),
         raised_by=raised_by,
     )  # fmt: skip
     AlertNotice.objects.bulk_create(
@@ -61,6 +69,11 @@ def raise_alert(
         summary=f"预警 {code} {signal.name}：{message}", business_date=business_date, details={"alert": alert.pk},
     )  # fmt: skip
     return alert
+
+
+def is_watching(as_of: dt.date) -> bool:
+    """Whether early warning is in force on a day (UC-06, HA-07)."""
+    return load_book().in_force("alert.due_days", as_of) is not None
 
 
 def _owner(customer: Customer | None, group: CustomerGroup | None) -> Staff | None:
@@ -123,6 +136,29 @@ def close(*, actor: Staff, alert: Alert, business_date: dt.date) -> Alert:
     alert.save(update_fields=["state", "closed_by", "closed_date"])
     _trace(alert, actor, "closed", f"关闭预警 {alert.code}", business_date)
     return alert
+
+
+def is_late(alert: Alert, *, as_of: dt.date) -> bool:
+    """Whether nobody has acted on an alert and its last day to do so is over."""
+    return alert.state == Alert.State.OPEN and alert.due_date < as_of
+
+
+@dataclass(frozen=True, slots=True)
+class AlertTask:
+    """An alert that waits for its owner."""
+
+    alert: Alert
+    is_late: bool
+
+
+def tasks_of_owner(owner: Staff, *, as_of: dt.date) -> list[AlertTask]:
+    """The alerts that somebody must act on, the earliest due first (UC-06)."""
+    waiting = (
+        Alert.objects.filter(owner=owner, state=Alert.State.OPEN)
+        .select_related("customer__party", "group")
+        .order_by("due_date", "pk")
+    )
+    return [AlertTask(alert, is_late(alert, as_of=as_of)) for alert in waiting]
 
 
 def mark_read(*, actor: Staff, alert: Alert, business_date: dt.date) -> None:

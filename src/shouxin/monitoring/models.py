@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from shouxin.bank.models import OrgUnit, Staff
-from shouxin.domain.signals import CATALOGUE, RISK_TYPES
+from shouxin.domain.signals import CATALOGUE, RISK_CODES, RISK_TYPES
 from shouxin.groups.models import CustomerGroup
 from shouxin.parties.models import Customer
 
@@ -50,6 +50,7 @@ class Alert(models.Model):
                 condition=Q(customer__isnull=False) | Q(group__isnull=False), name="alert_has_a_subject"
             ),
             models.UniqueConstraint(fields=["key"], condition=~Q(state="closed"), name="one_open_alert_of_a_kind"),
+            models.CheckConstraint(condition=Q(risk_type__in=RISK_TYPES), name="alert_of_a_known_risk"),
             models.CheckConstraint(
                 condition=Q(closed_by__isnull=True) | ~Q(closed_by=F("acted_by")), name="alert_four_eyes"
             ),
@@ -62,6 +63,11 @@ class Alert(models.Model):
     @property
     def name(self) -> str:
         return CATALOGUE[self.code].name
+
+    @property
+    def risk_code(self) -> str:
+        """R1 … R5 of the rule (BR-05)."""
+        return RISK_CODES[self.risk_type]
 
 
 class AlertNotice(models.Model):

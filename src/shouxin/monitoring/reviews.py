@@ -27,7 +27,10 @@ class ReviewError(ValueError):
 @transaction.atomic
 def plan_reviews(*, as_of: dt.date) -> int:
     """Put the next review of every line in force on the list, half a year after the line began or was reviewed last."""
-    months = load_book().whole("line.review_months", as_of)
+    rule = load_book().in_force("line.review_months", as_of)
+    if rule is None:
+        return 0
+    months = int(rule.decimal)
     horizon = as_of + dt.timedelta(days=load_book().whole("line.review_ahead_days", as_of))
     planned = 0
     groups = GroupLine.objects.filter(valid_from__lte=as_of, valid_to__gt=as_of).select_related("group")

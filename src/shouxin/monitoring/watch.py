@@ -19,7 +19,7 @@ from shouxin.facilities.selectors import deals_on, find_line, group_total_fen
 from shouxin.groups.models import CustomerGroup
 from shouxin.groups.selectors import find_group_of, list_members, memberships_on
 from shouxin.limits.models import Excess, Node
-from shouxin.monitoring.alerts import raise_alert
+from shouxin.monitoring.alerts import is_watching, raise_alert
 from shouxin.monitoring.early_signals import raise_early_signals
 from shouxin.monitoring.models import Alert
 from shouxin.monitoring.payroll_watch import watch_payrolls
@@ -31,6 +31,8 @@ from shouxin.policy import load_book
 
 def watch_customer(customer: Customer, *, as_of: dt.date) -> list[Alert]:
     """What a customer's books show today: branches, excess, arrears, class."""
+    if not is_watching(as_of):
+        return []
     found = [*_second_branch(customer, as_of), *_excess(customer, as_of), *_arrears(customer, as_of)]
     grade = servicing.customer_grade(customer.pk, as_of=as_of)
     if grade != "pass":
@@ -104,6 +106,8 @@ def _arrears(customer: Customer, as_of: dt.date) -> list[Alert]:
 
 def watch_group(group: CustomerGroup, *, as_of: dt.date) -> list[Alert]:
     """What a group's books show: closeness to the line of capital, excess, guarantees among members."""
+    if not is_watching(as_of):
+        return []
     members = [m.customer_id for m in list_members(group, as_of=as_of)]
     found = []
     for finding in rules.judge_group_total(
@@ -184,7 +188,8 @@ def end_of_day(*, as_of: dt.date) -> DayEnd:
     watch_payrolls(as_of=as_of)
     for group in CustomerGroup.objects.filter(status="active").select_related("responsible").order_by("pk"):
         watch_group(group, as_of=as_of)
-    for row in RelatedTransaction.objects.filter(must_report=True, reported_date__isnull=True, due_date__lt=as_of):
+    unreported = RelatedTransaction.objects.filter(must_report=True, reported_date__isnull=True, due_date__lt=as_of)
+    for row in unreported if is_watching(as_of) else ():
         raise_alert(
             code="W07", customer=row.customer, business_date=as_of, key=f"W07:{row.pk}",
             message=f"{row.customer.party.name} 应于 {row.due_date} 前报告关联交易，尚未报告齐全。",
@@ -245,7 +250,8 @@ def record_transaction(
 ) -> RelatedTransaction:
     """Keep a customer's related transaction and raise what it shows (W07, W08)."""
     row = connections.record_transaction(actor=actor, customer=customer, given=given, business_date=business_date)
-    for finding in connections.judge_transaction(given, as_of=given.traded_date):
+    findings = connections.judge_transaction(given, as_of=given.traded_date) if is_watching(business_date) else []
+    for finding in findings:
         code = "W08" if finding.code == "PRICE_NOT_FAIR" else "W07"
         raise_alert(
             code=code, customer=customer, business_date=business_date, key=f"{code}:{row.pk}", message=finding.message,

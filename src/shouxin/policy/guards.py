@@ -14,7 +14,7 @@ from shouxin.policy.loader import load_book, overlay_names
 from shouxin.policy.products import catalogue
 
 PACKAGE = Path(__file__).resolve().parent.parent
-_READS = {"at", "decimal", "whole", "flag", "text", "items"}
+_READS = {"at", "in_force", "decimal", "whole", "flag", "text", "items", "items_in_force"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,16 +75,22 @@ def resolve_product(name: str) -> Product:
 
 
 def find_product(name: str, *, as_of: dt.date, book: PolicyBook | None = None) -> ProductRule:
-    """What the policy says about a product on a day (CB-06, JS-14, UC-03, BR-04, HA-03)."""
+    """What the policy says about a product on a day (CB-06, JS-14, UC-03, BR-04, HA-03).
+
+    Before a rule was in force it changes nothing: all credit is in scope, counted gross and in full.
+    """
     product = resolve_product(name)
     book = book or load_book()
+    scope = book.in_force("scope.products", as_of)
+    own_cd, treasury = book.in_force("scope.deduct_own_cd", as_of), book.in_force("scope.deduct_treasury", as_of)
+    factor = book.in_force(f"ccf.{product.ccf}", as_of) if product.ccf else None
     return ProductRule(
         code=product.code,
         name=product.name,
         is_credit=product.is_credit,
-        is_in_scope=product.is_credit and product.code in book.items("scope.products", as_of),
-        is_net_of_margin=product.code in book.items("scope.net_of_margin", as_of),
-        deducts_own_cd=book.flag("scope.deduct_own_cd", as_of),
-        deducts_treasury=book.flag("scope.deduct_treasury", as_of),
-        conversion_factor=book.decimal(f"ccf.{product.ccf}", as_of) if product.ccf else Decimal(0),
+        is_in_scope=product.is_credit and (scope is None or product.code in scope.value.text),
+        is_net_of_margin=product.code in book.items_in_force("scope.net_of_margin", as_of),
+        deducts_own_cd=own_cd is not None and own_cd.value.text == "yes",
+        deducts_treasury=treasury is not None and treasury.value.text == "yes",
+        conversion_factor=factor.decimal if factor else Decimal(product.is_credit),
     )

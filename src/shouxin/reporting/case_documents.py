@@ -108,7 +108,7 @@ def approval_form(case: Case, *, as_of: dt.date) -> dict[str, Any]:
             }
             for act in acts
         ],
-        "legal_basis": "、".join(rules.legal_basis(as_of=max(case.created_date, dt.date(1999, 10, 20)))),
+        "legal_basis": "、".join(rules.legal_basis(as_of=case.created_date)),
         "printed": str(as_of),
     }
 

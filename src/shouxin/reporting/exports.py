@@ -136,7 +136,8 @@ def group_statistics(*, actor: Staff, as_of: dt.date, business_date: dt.date) ->
         ]  # fmt: skip
         rows += [
             [*head, m.customer.number, m.customer.party.name, m.customer.party.uscc or "", m.basis,
-             in_wan(totals[m.customer_id].control_use_fen), "是" if is_financial(m.customer.party) else "否"]
+             in_wan(totals[m.customer_id].control_use_fen),
+             "是" if is_financial(m.customer.party, as_of=as_of) else "否"]
             for m in members
         ]  # fmt: skip
     audit.record(

@@ -5,13 +5,13 @@ one customer alone has credit are reported among single customers and are not he
 """
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 from shouxin.audit import services as audit
 from shouxin.bank.models import Staff
-from shouxin.domain.dates import quarter_end_on_or_before
+from shouxin.domain.dates import quarter_end_before, quarter_end_on_or_before
 from shouxin.domain.exposure import Deal
 from shouxin.facilities.connections import LargeExposure, large_exposures
 from shouxin.facilities.selectors import deals_on, domain_deals
@@ -39,24 +39,44 @@ class ConnectedRow:
     names: tuple[str, ...]
     total: Decimal
     share: Decimal
+    limit_percent: Decimal
+    room_fen: int
     general: Decimal
     potential: Decimal
     mitigated: Decimal
+    group_name: str = ""
+
+    @property
+    def in_wan(self) -> Mapping[str, str]:
+        """The sums in 万元 with two decimals, rounded half up, as they are exported."""
+        sums = {"total": self.total, "general": self.general, "potential": self.potential, "mitigated": self.mitigated}
+        return {name: f"{_wan(fen):,f}" for name, fen in sums.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class PartFour:
-    """The report of a quarter: its end, the last day to send it, its rows, the largest first."""
+    """The report of a quarter: its end, the last day to send it, its rows, the largest first.
+
+    A quarter that ended before the rule was in force has no day to send it by and no rows.
+    """
 
     quarter_end: dt.date
-    due_date: dt.date
+    due_date: dt.date | None
+    citation: str
     rows: list[ConnectedRow]
+
+    def days_left(self, today: dt.date) -> int | None:
+        """Days from a day to the last day to send it; negative when that has passed."""
+        return None if self.due_date is None else (self.due_date - today).days
 
 
 def part_four(*, as_of: dt.date) -> PartFour:
     """The report of the quarter that ended last on or before a day."""
     end = quarter_end_on_or_before(as_of)
-    due = end + dt.timedelta(days=load_book().whole("report.g14_quarter_days", end))
+    days = load_book().in_force("report.g14_quarter_days", end)
+    if days is None:
+        return PartFour(end, None, "", [])
+    due = end + dt.timedelta(days=int(days.decimal))
     customers = Customer.objects.filter(pk__in=deals_on(end).values("customer_id"))
     sets = [row for row in large_exposures(as_of=end, customers=customers) if len(row.customer_ids) > 1]
     sets = [row for row in sets if row.is_large][:ROWS_MAX]
@@ -64,7 +84,16 @@ def part_four(*, as_of: dt.date) -> PartFour:
     deals: dict[int, list[Deal]] = {pk: [] for pk in members}
     for stored, seen in domain_deals(deals_on(end).filter(customer_id__in=members), as_of=end):
         deals[stored.customer_id].append(seen)
-    return PartFour(end, due, [_row(row, [deal for pk in row.customer_ids for deal in deals[pk]]) for row in sets])
+    rows = [_row(row, [deal for pk in row.customer_ids for deal in deals[pk]]) for row in sets]
+    return PartFour(end, due, days.citation, rows)
+
+
+def quarters_before(as_of: dt.date, count: int = 8) -> list[dt.date]:
+    """The last quarter ends on or before a day, the newest first."""
+    ends = [quarter_end_on_or_before(as_of)]
+    while len(ends) < count:
+        ends.append(quarter_end_before(ends[-1]))
+    return ends
 
 
 def _row(found: LargeExposure, deals: list[Deal]) -> ConnectedRow:
@@ -72,8 +101,11 @@ def _row(found: LargeExposure, deals: list[Deal]) -> ConnectedRow:
         names=found.names,
         total=found.exposure_fen,
         share=found.share,
+        limit_percent=found.limit_percent,
+        room_fen=found.room_fen,
         general=_sum(deal.large_exposure_fen for deal in deals if deal.product not in POTENTIAL),
         potential=_sum(deal.large_exposure_fen for deal in deals if deal.product in POTENTIAL),
+        group_name=found.group_name,
         mitigated=_sum((deal.gross_fen - deal.control_use_fen) * deal.conversion_factor for deal in deals),
     )
 

@@ -32,6 +32,7 @@ def create_register() -> list[Document]:
             addressees=row.get("addressees", ""),
             issued_date=dt.date.fromisoformat(row["issued"]),
             in_force_from=in_force,
+            in_force_to=dt.date.fromisoformat(row["in_force_to"]) if "in_force_to" in row else None,
             published_date=in_force,
         )
         Clause.objects.bulk_create(

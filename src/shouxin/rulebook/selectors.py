@@ -37,6 +37,15 @@ def clauses_of(requirement: str, *, as_of: dt.date) -> list[Clause]:
     return sorted(found, key=lambda clause: (clause.version.document.rank, clause.pk))
 
 
+def documents_behind(*requirements: str, as_of: dt.date) -> list[Document]:
+    """The documents in force on which requirements stand, each once, the highest issuer first (BR-01, JS-01, HA-01)."""
+    found: dict[int, Document] = {}
+    for requirement in requirements:
+        for clause in clauses_of(requirement, as_of=as_of):
+            found.setdefault(clause.version.document_id, clause.version.document)
+    return sorted(found.values(), key=lambda document: (document.rank, document.pk))
+
+
 @dataclass(frozen=True, slots=True)
 class RankedValue:
     """One value for a parameter with the document that gives it."""

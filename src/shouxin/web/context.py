@@ -112,6 +112,7 @@ def _sections(path: str, roles: frozenset[str], *, waiting: int, tasks: int, ste
                 *([item("portfolio", _("授信组合"), "clipboard-data")] if roles & _WHOLE_BANK else []),
             ],
         },
+        {"title": _("额度授信办法（按章）"), "is_folded": True, "items": _parts_of_the_rule()},
         {
             "title": _("后续管理"),
             "items": [
@@ -130,3 +131,18 @@ def _sections(path: str, roles: frozenset[str], *, waiting: int, tasks: int, ste
             ],
         },
     ]
+
+
+def _parts_of_the_rule() -> list[dict[str, object]]:
+    """The eight parts of the line rule as they stand in its contents (CB-01), each with the page that carries it."""
+    parts = (
+        (_("总则"), reverse("parameter_list"), "adjustments-horizontal"),
+        (_("一般额度授信"), reverse("line_list") + "?quick=customer", "scale"),
+        (_("公开额度授信"), reverse("line_list") + "?quick=public", "file-certificate"),
+        (_("多头授信客户及集团客户"), reverse("exposure_list") + "#multi-branch", "sitemap"),
+        (_("授信额度及使用额度的审批"), reverse("case_list"), "briefcase"),
+        (_("后续管理"), reverse("review_list"), "file-search"),
+        (_("信贷管理信息系统"), reverse("limit_list"), "list-tree"),
+        (_("附则"), reverse("policy_list"), "article"),
+    )
+    return [{"url": url, "label": label, "icon": icon, "active": False, "badge": None} for label, url, icon in parts]

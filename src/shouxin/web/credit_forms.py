@@ -215,6 +215,12 @@ class EventForm(forms.Form):
     amount = WanField(label=_("涉及金额"), required=False)
 
 
+class CancelForm(EventForm):
+    """An event with the reason why the public line is cancelled for it (CB+3)."""
+
+    reason = forms.CharField(label=_("取消的理由"), max_length=150)
+
+
 class RelatedPartyForm(forms.Form):
     name = forms.CharField(label=_("名称"), max_length=200)
     relation = forms.CharField(label=_("与本行的关系"), max_length=80)

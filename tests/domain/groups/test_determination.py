@@ -52,10 +52,12 @@ def groups(found: Determination) -> list[list[str]]:
     return [sorted(group.customers) for group in found.groups]
 
 
+EVE = DAY - dt.timedelta(days=1)
+
 # --- the clauses' own examples -------------------------------------------------------------------------------------
 
 
-@pytest.mark.clause("UC-09", "BR-02", "HA-02")
+@pytest.mark.clause("UC-09", "BR-02", "HA-02", points="over")
 def test_control_passes_down_although_the_economic_share_is_small() -> None:
     """A 70 % of B, B 55 % of C: linked, although A's economic share of C is 38.5 %."""
     found = find([company("A"), company("B"), company("C")], hold("A", "B", "70"), hold("B", "C", "55"))
@@ -63,18 +65,36 @@ def test_control_passes_down_although_the_economic_share_is_small() -> None:
     assert {member.basis for member in found.groups[0].members} == {"一"}
 
 
-@pytest.mark.clause("UC-09", "BR-02", "HA-02")
+@pytest.mark.clause("UC-09", "BR-02", "HA-02", points="before")
 def test_the_right_to_appoint_the_board_controls_with_few_shares() -> None:
-    """M appoints 4 of 7 directors of N with 30 % of the shares: linked."""
-    found = find(
-        [company("M"), company("N")],
-        hold("M", "N", "30"),
-        Agreement(controller="M", company="N", kind="board_majority"),
-    )
-    assert groups(found) == [["M", "N"]]
+    """M appoints 4 of 7 directors of N with 30 % of the shares: linked, from the day of the right."""
+    right = Agreement(controller="M", company="N", kind="board_majority", valid_from=DAY)
+    facts = ([company("M"), company("N")], hold("M", "N", "30"), right)
+    assert groups(find(*facts)) == [["M", "N"]]
+    assert groups(find(*facts, on=EVE)) == []
 
 
-@pytest.mark.clause("UC-10", "JS-16", "BR-02", "HA-02")
+@pytest.mark.clause("UC-09", "BR-02", "HA-02", points="on over before")
+@pytest.mark.parametrize(
+    ("votes", "day", "linked"), [("50", DAY, []), ("50.01", DAY, [["A", "B"]]), ("50.01", EVE, [])]
+)
+def test_half_of_the_votes_is_not_control_and_a_little_more_is(votes: str, day: dt.date, linked: list[str]) -> None:
+    found = find([company("A"), company("B")], hold("A", "B", votes, valid_from=DAY), on=day)
+    assert groups(found) == linked
+
+
+@pytest.mark.clause("UC-10", "JS-16", "BR-02", "HA-02", points="on over before")
+@pytest.mark.parametrize(
+    ("votes", "day", "linked"), [("50", DAY, []), ("50.01", DAY, [["Q", "R"]]), ("50.01", EVE, [])]
+)
+def test_a_third_that_controls_only_one_links_nobody(votes: str, day: dt.date, linked: list[str]) -> None:
+    """P holds 60 % of Q; of R it takes more than half, and only from the day on."""
+    entities = [company("P", is_customer=False), company("Q"), company("R")]
+    found = find(entities, hold("P", "Q", "60"), hold("P", "R", votes, valid_from=DAY), on=day)
+    assert groups(found) == linked
+
+
+@pytest.mark.clause("UC-10", "JS-16", "BR-02", "HA-02", points="over")
 def test_two_under_a_third_legal_person_that_is_no_customer() -> None:
     """P (no credit here) holds 60 % of Q and 80 % of R: Q and R are linked on basis (二)."""
     found = find(
@@ -84,19 +104,49 @@ def test_two_under_a_third_legal_person_that_is_no_customer() -> None:
     assert {member.basis for member in found.groups[0].members} == {"二"}
 
 
-@pytest.mark.clause("UC-08")
+@pytest.mark.clause("UC-08", points="on over before")
 def test_a_holding_company_without_credit_links_its_two_and_is_no_member() -> None:
-    """The holding is stored as a node, contributes no exposure, and still links its subsidiaries."""
-    found = find(
-        [company("H", is_customer=False), company("T", is_customer=False), company("Q"), company("R")],
-        hold("T", "H", "100"), hold("H", "Q", "60"), hold("H", "R", "80"),
-    )  # fmt: skip
-    (group,) = found.groups
+    """The holding is stored as a node, contributes no exposure, and still links its subsidiaries; with credit of its
+    own it is a member; before it held both nobody was linked."""
+    facts = (hold("T", "H", "100"), hold("H", "Q", "60"), hold("H", "R", "80", valid_from=DAY))
+    others = [company("T", is_customer=False), company("Q"), company("R")]
+    without = [company("H", is_customer=False), *others]
+    (group,) = find(without, *facts).groups
     assert sorted(group.customers) == ["Q", "R"]
     assert {m.company for m in group.members if not m.is_customer} == {"H", "T"}
+    assert groups(find([company("H"), *others], *facts)) == [["H", "Q", "R"]]
+    assert groups(find(without, *facts, on=EVE)) == []
 
 
-@pytest.mark.clause("UC-11", "BR-02", "HA-02")
+@pytest.mark.clause("UC-11", "BR-02", "HA-02", points="on over before")
+@pytest.mark.parametrize(
+    ("mother", "day", "linked"), [("19", DAY, []), ("19.01", DAY, [["A", "D"]]), ("19.01", EVE, [])]
+)
+def test_near_relatives_join_with_more_than_half_between_them(mother: str, day: dt.date, linked: list[str]) -> None:
+    """Father has A; son 31 % and mother 19 % of D are half and join nothing, with 19.01 % D joins, from the day on."""
+    found = find(
+        [person("父"), person("母"), person("子"), company("A"), company("D")],
+        hold("父", "A", "60"), hold("子", "D", "31"), hold("母", "D", mother, valid_from=DAY),
+        KinLink(a="父", b="母", relation="spouse"), KinLink(a="父", b="子", relation="parent"),
+        KinLink(a="母", b="子", relation="parent"), on=day,
+    )  # fmt: skip
+    assert groups(found) == linked
+
+
+@pytest.mark.clause("UC-11", "BR-02", "HA-02", points="on over")
+@pytest.mark.parametrize(("owner", "linked"), [("孙", [["A", "D"]]), ("曾孙", []), ("弟", [["A", "D"]]), ("侄", [])])
+def test_three_generations_in_line_and_two_beside_it_count(owner: str, linked: list[str]) -> None:
+    """Grandson (3rd, lineal) and brother (2nd, collateral) count; great-grandson (4th) and nephew (3rd) do not."""
+    links = [("祖", "父"), ("祖", "弟"), ("父", "子"), ("子", "孙"), ("孙", "曾孙"), ("弟", "侄")]
+    people = [person(name) for name in ("祖", "父", "弟", "子", "孙", "曾孙", "侄")]
+    found = find(
+        [*people, company("A"), company("D")], hold("父", "A", "60"), hold(owner, "D", "60"),
+        *(KinLink(a=a, b=b, relation="parent") for a, b in links),
+    )  # fmt: skip
+    assert groups(found) == linked
+
+
+@pytest.mark.clause("UC-11", "BR-02", "HA-02", points="over")
 def test_son_and_mother_together_join_the_fathers_group_and_the_nephew_does_not() -> None:
     """Son 31 % and mother 20 % of D: D joins the father's group; the nephew's firm F does not."""
     found = identify(worked.evidence(), as_of=DAY, settings=settings(), anchors=worked.bank()["anchors"])

@@ -24,6 +24,7 @@ from shouxin.domain.money import in_wan
 from shouxin.facilities import case_contents, line_cases
 from shouxin.facilities.line_judging import Judgement
 from shouxin.facilities.line_kinds import LINE_KINDS
+from shouxin.monitoring.alerts import tasks_of_owner
 from shouxin.reporting import case_documents
 from shouxin.reporting.exports import table_xlsx
 from shouxin.web import credit_forms as forms
@@ -49,7 +50,11 @@ def show_tasks(request: HttpRequest, visit: Visit) -> HttpResponse:
     """我的待办: whatever waits for this person, the most urgent first."""
     return render(
         request, "pages/task_list.html",
-        {"tasks": tasks_of(visit.actor, as_of=visit.business_date), "visit": visit, "as_of": visit.business_date},
+        {
+            "tasks": tasks_of(visit.actor, as_of=visit.business_date),
+            "alert_tasks": tasks_of_owner(visit.actor, as_of=visit.business_date),
+            "visit": visit, "as_of": visit.business_date,
+        },
     )  # fmt: skip
 
 

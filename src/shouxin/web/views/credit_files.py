@@ -15,7 +15,8 @@ from django.views.decorators.http import require_POST
 from shouxin.domain.credit_rules import GRADE_NAMES
 from shouxin.domain.measurement import METHODS, STATEMENT_ITEMS, shown
 from shouxin.domain.money import format_wan
-from shouxin.facilities import connections, evaluating, line_life, public_lines, servicing
+from shouxin.facilities import connections, evaluating, line_life, public_lines, rules, servicing
+from shouxin.facilities.arrears import arrears_of_group
 from shouxin.facilities.models import (
     CustomerLine,
     Deal,
@@ -40,14 +41,18 @@ from shouxin.parties.models import Customer, Party
 from shouxin.policy.products import find_product
 from shouxin.reporting import case_documents
 from shouxin.reporting.exports import table_xlsx
+from shouxin.rulebook.selectors import documents_behind
 from shouxin.web import credit_forms as forms
 from shouxin.web.access import Role, Visit, page
 from shouxin.web.templatetags.shouxin_format import translated
 from shouxin.web.views.cases import XLSX, attachment
 
+_GROUP_BASES = ("BR-01", "JS-01", "HA-01", "UC-01")
+"""The requirements whose documents are the basis of credit to groups."""
+
 KNOWN_ERRORS = (
     evaluating.EvaluationError, servicing.ServicingError, line_life.LineError, connections.ConnectionInputError,
-    LedgerError, AlertError, NotAllowedError,
+    LedgerError, AlertError, NotAllowedError, public_lines.PublicLineError,
 )  # fmt: skip
 
 
@@ -87,6 +92,8 @@ def show_customer(request: HttpRequest, visit: Visit, number: str) -> HttpRespon
     node = Node.objects.filter(customer=customer, kind=Node.Kind.CUSTOMER).first()
     branches = servicing.branches_of(customer.pk, as_of=day)
     is_initiator = visit.has(Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD)
+    stops = visit.actor.unit.is_head_office and visit.has(Role.RISK_OFFICER, Role.APPROVER)
+    certificate = public_lines.find_public_line(customer.pk, as_of=day)
     actions: list[dict[str, object]] = [
         {"label": _("客户告知书"), "url": reverse("customer_letter", args=[number]), "icon": "printer"}
     ]
@@ -112,13 +119,14 @@ def show_customer(request: HttpRequest, visit: Visit, number: str) -> HttpRespon
             "statements": customer.statements.select_related("entered_by", "voided_by").order_by("-pk")[:12],
             "ratings": customer.ratings.select_related("rated_by")[:5],
             "evaluations": customer.evaluations.select_related("made_by")[:5],
+            "open_certificate": certificate, "cancel_form": forms.CancelForm() if certificate and stops else None,
             "lines": CustomerLine.objects.filter(customer=customer).select_related("case")[:10],
             "cancelled": public_lines.latest_cancellation(customer.pk),
             "public_line_rows": PublicLine.objects.filter(customer=customer).select_related("case")[:10],
             "eligibility": public_lines.eligibility(customer, as_of=day),
             "transactions": RelatedTransaction.objects.filter(customer=customer).select_related("counterparty")[:10],
             "freeze": LineFreeze.objects.filter(customer=customer, lifted_date__isnull=True).first(),
-            "branches": branches, "is_multi": len(branches) > 1,
+            "branches": branches, "is_multi": servicing.is_multi_branch(customer.pk, as_of=day),
             "managing": customer.managing_branches.select_related("branch", "decided_by").first(),
             "preconditions": Precondition.objects.filter(facility__customer=customer).select_related("facility"),
             "facilities": Facility.objects.filter(customer=customer, end_date__gt=day),
@@ -128,7 +136,7 @@ def show_customer(request: HttpRequest, visit: Visit, number: str) -> HttpRespon
             "may_rate": visit.has(Role.RISK_OFFICER),
             "may_service": visit.has(Role.OPERATIONS, Role.BRANCH_HEAD),
             "may_classify": visit.has(Role.RISK_OFFICER),
-            "may_stop": visit.actor.unit.is_head_office and visit.has(Role.RISK_OFFICER, Role.APPROVER),
+            "may_stop": stops,
             "may_close": visit.has(Role.OPERATIONS, Role.APPROVER),
             "rating_form": forms.RatingForm(as_of=day), "statement_form": forms.StatementForm(),
             "cover_form": forms.CoverForm(), "overdue_form": forms.OverdueForm(initial={"since_date": day}),
@@ -539,11 +547,31 @@ def certificate(request: HttpRequest, visit: Visit, number: str) -> HttpResponse
         request, "pages/public_certificate.html",
         {
             "line": line, "customer": customer, "as_of": visit.as_of, "institution": visit.institution_name,
+            "legal_basis": rules.legal_basis(as_of=line.valid_from),
             "excluded": [
                 find_product(code, as_of=visit.as_of).name
                 for code in public_lines.excluded_products(visit.as_of)
             ],
         },
+    )  # fmt: skip
+
+
+@require_POST
+@page(Role.RISK_OFFICER, Role.APPROVER)
+def cancel_certificate(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
+    """Cancel a public line after an event that lets the bank do so (CB+3); the notice prints from its address."""
+    line = get_object_or_404(PublicLine.objects.select_related("customer"), certificate_number=number)
+    customer = _customer(visit, line.customer.number)
+    data = _valid(request, forms.CancelForm(request.POST))
+    if data is None:
+        return redirect(reverse("customer_credit", args=[customer.number]))
+    return _act(
+        request, reverse("customer_credit", args=[customer.number]),
+        lambda: public_lines.cancel_for_event(
+            actor=visit.actor, line=line, event=data["event"], amount_fen=data["amount"].fen, reason=data["reason"],
+            business_date=visit.business_date,
+        ),
+        _("公开额度已取消，请打印并送达取消通知书。"),
     )  # fmt: skip
 
 
@@ -576,6 +604,7 @@ def show_group(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
             "evaluations": group.evaluations.select_related("made_by")[:5],
             "lines": group.lines.select_related("proposed_by", "approved_by", "case")[:10],
             "exposures": connections.large_exposures(as_of=day, customers=members),
+            "arrears": arrears_of_group(group, as_of=day), "bases": documents_behind(*_GROUP_BASES, as_of=day),
             "related": [(m.party.name, related[m.pk]) for m in members if m.pk in related],
             "freeze": LineFreeze.objects.filter(group=group, lifted_date__isnull=True).first(),
             "may_stop": visit.actor.unit.is_head_office and visit.has(Role.RISK_OFFICER, Role.APPROVER),

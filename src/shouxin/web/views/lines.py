@@ -9,6 +9,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from shouxin.audit import services as audit
+from shouxin.bank.models import CapitalFigure
+from shouxin.bank.selectors import find_capital_figure
+from shouxin.domain.dates import quarter_end_on_or_before
 from shouxin.domain.money import in_wan
 from shouxin.facilities import connections, line_life, servicing
 from shouxin.facilities.models import BankRelatedParty
@@ -90,12 +93,13 @@ def show_exposures(request: HttpRequest, visit: Visit) -> HttpResponse:
     related = connections.related_customers(visit.as_of)
     sees_all = visit.has(Role.RISK_OFFICER, Role.APPROVER, Role.AUDITOR)
     in_view = {c.pk: c for c in visit.customers.filter(stage="customer").select_related("party")}
+    exposures = connections.large_exposures(as_of=visit.as_of, customers=in_view.values(), is_scoped=True)
     return render(
         request, "pages/exposure_list.html",
         {
-            "exposures": connections.large_exposures(
-                as_of=visit.as_of, customers=in_view.values(), is_scoped=True
-            ),
+            "exposures": exposures,
+            "limits": sorted({(row.limit_percent, row.limit_citation) for row in exposures}),
+            "tier1": find_capital_figure(kind=CapitalFigure.Kind.TIER1, on_or_before=visit.as_of),
             "multi": servicing.list_multi_branch(scope=visit.scope, as_of=visit.as_of),
             "related": [(in_view[pk], reason) for pk, reason in related.items() if pk in in_view],
             "relations": BankRelatedParty.objects.select_related("party")[:100],
@@ -104,9 +108,33 @@ def show_exposures(request: HttpRequest, visit: Visit) -> HttpResponse:
             "g14": g14.part_four(as_of=visit.as_of) if sees_all else None,
             "actions": [
                 *(
-                    [{"label": _("G14 第四部分"), "url": f"{reverse('g14_export')}?as_of={visit.as_of}",
-                      "icon": "download"}]
+                    [{"label": _("G14 第四部分"), "url": f"{reverse('exposure_g14')}?as_of={visit.as_of}",
+                      "icon": "clipboard-data"}]
                     if sees_all
+                    else []
+                ),
+                {"label": _("打印"), "print": True, "icon": "printer"},
+            ],
+        },
+    )  # fmt: skip
+
+
+@page(Role.RISK_OFFICER, Role.APPROVER, Role.AUDITOR)
+def show_g14(request: HttpRequest, visit: Visit) -> HttpResponse:
+    """G14 part IV of a quarter as it is exported, with the last day to send it (X19)."""
+    report = g14.part_four(as_of=visit.as_of)
+    return render(
+        request, "pages/exposure_g14.html",
+        {
+            "report": report, "left": report.days_left(visit.business_date), "as_of": visit.as_of,
+            "quarters": sorted({*g14.quarters_before(visit.business_date), report.quarter_end}, reverse=True),
+            "tier1": find_capital_figure(kind=CapitalFigure.Kind.TIER1, on_or_before=report.quarter_end),
+            "crumbs": [{"url": reverse("exposure_list"), "label": _("大额与关联")}],
+            "actions": [
+                *(
+                    [{"label": _("导出 Excel"), "url": f"{reverse('g14_export')}?as_of={report.quarter_end}",
+                      "icon": "download", "primary": True}]
+                    if report.due_date
                     else []
                 ),
                 {"label": _("打印"), "print": True, "icon": "printer"},
@@ -119,7 +147,7 @@ def show_exposures(request: HttpRequest, visit: Visit) -> HttpResponse:
 def export_g14(_request: HttpRequest, visit: Visit) -> HttpResponse:
     """G14 part IV of the quarter that ended last (X19)."""
     body = g14.export(actor=visit.actor, as_of=visit.as_of, business_date=visit.business_date)
-    return attachment(body, XLSX, f"G14-IV-{visit.as_of}.xlsx")
+    return attachment(body, XLSX, f"G14-IV-{quarter_end_on_or_before(visit.as_of)}.xlsx")
 
 
 @require_POST
