@@ -14,7 +14,7 @@ from shouxin.domain.findings import Finding, Severity
 from shouxin.domain.money import format_yuan
 from shouxin.domain.parameters import PolicyBook
 
-RULE = "《农村信用社集团客户授信贷款管理办法（试行）》"
+RULE = "《集团客户授信贷款管理办法（试行）》"
 COUNTY_UNION, CREDIT_UNION = "county", "credit_union"
 LEVEL_NAMES = {COUNTY_UNION: "县联社", CREDIT_UNION: "信用社"}
 

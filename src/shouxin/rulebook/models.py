@@ -50,6 +50,8 @@ class Version(models.Model):
     issued_date = models.DateField("印发日期")
     in_force_from = models.DateField("生效日")
     in_force_to = models.DateField("废止日（不含）", null=True, blank=True)
+    superseded_by = models.CharField("由何取代", max_length=200, blank=True, default="", db_default="")
+    review_date = models.DateField("试行复评日", null=True, blank=True)
     addressees = models.CharField("主送", max_length=400, blank=True)
     summary = models.TextField("要点", blank=True)
     entered_by = models.ForeignKey(Staff, models.PROTECT, null=True, related_name="+")
@@ -71,6 +73,11 @@ class Version(models.Model):
 
     def __str__(self) -> str:
         return f"{self.document.title} v{self.number}"
+
+    @property
+    def is_trial(self) -> bool:
+        """Whether it is in force on trial (试行), to be reviewed (RC-20)."""
+        return "试行" in self.label
 
     def is_in_force(self, day: object) -> bool:
         return bool(self.in_force_from <= day and (self.in_force_to is None or day < self.in_force_to))  # type: ignore[operator]

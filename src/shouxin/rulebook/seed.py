@@ -34,6 +34,7 @@ def create_register() -> list[Document]:
             in_force_from=in_force,
             in_force_to=dt.date.fromisoformat(row["in_force_to"]) if "in_force_to" in row else None,
             published_date=in_force,
+            superseded_by=row.get("superseded_by", ""),
         )
         Clause.objects.bulk_create(
             Clause(version=version, requirement=requirement, article=article, text=text)

@@ -63,18 +63,21 @@ def set_clause(
 def enter_version(
     *, actor: Staff, document: Document, issued_date: dt.date, in_force_from: dt.date, business_date: dt.date,
     label: str = "", reference: str = "", meeting: str = "", addressees: str = "", summary: str = "",
+    review_date: dt.date | None = None,
 ) -> Version:  # fmt: skip
     """The next version of a document; it is not in force before it is published by another person."""
     _require_keeper(actor, business_date)
     if in_force_from < issued_date:
         raise RegisterError("生效日不能早于印发日期。")
+    if review_date is not None and review_date <= in_force_from:
+        raise RegisterError("试行复评日须晚于生效日。")
     latest = document.versions.select_for_update().order_by("-number").first()
     if latest is not None and latest.published_date is None:
         raise RegisterError(f"v{latest.number} 尚未发布，请先发布或修改它。")
     version = Version.objects.create(
         document=document, number=(latest.number if latest else 0) + 1, label=label, reference=reference,
         meeting=meeting, issued_date=issued_date, in_force_from=in_force_from, addressees=addressees, summary=summary,
-        entered_by=actor,
+        entered_by=actor, review_date=review_date,
     )  # fmt: skip
     _trace(actor, "entered", version, f"登记 {version}", business_date)
     return version

@@ -252,6 +252,7 @@ class VersionForm(forms.Form):
     meeting = forms.CharField(label=_("通过会议"), max_length=120, required=False)
     issued_date = day_field(_("印发日期"))
     in_force_from = day_field(_("生效日"))
+    review_date = day_field(_("试行复评日"), required=False)
     addressees = forms.CharField(label=_("主送"), max_length=400, required=False)
     summary = text_area(_("要点"), required=False)
 

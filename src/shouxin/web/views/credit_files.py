@@ -562,7 +562,7 @@ def cancel_certificate(request: HttpRequest, visit: Visit, number: str) -> HttpR
     """Cancel a public line after an event that lets the bank do so (CB+3); the notice prints from its address."""
     line = get_object_or_404(PublicLine.objects.select_related("customer"), certificate_number=number)
     customer = _customer(visit, line.customer.number)
-    data = _valid(request, forms.CancelForm(request.POST))
+    data = valid(request, forms.CancelForm(request.POST))
     if data is None:
         return redirect(reverse("customer_credit", args=[customer.number]))
     return _act(

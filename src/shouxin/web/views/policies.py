@@ -68,6 +68,7 @@ def show_version(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
         request, "pages/policy_version.html",
         {
             "version": version, "clauses": version.clauses.all(),
+            "is_past": version.in_force_to is not None and version.in_force_to <= visit.as_of,
             "values": [_named(value) for value in version.limit_values.all()],
             "progress": selectors.study_progress(version),
             "receipt": version.receipts.filter(staff=visit.actor).first(),
