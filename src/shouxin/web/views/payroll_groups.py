@@ -153,8 +153,10 @@ def show_page(
     day = visit.as_of
     contracts = list(group.contracts.select_related("prepared_by", "approved_by", "renews"))
     draft = next((one for one in contracts if one.state == Contract.State.DRAFT), None)
-    members = group.members.select_related("customer__party").annotate(
-        owed=Sum(F("loans__principal_fen") + F("loans__interest_fen"), filter=Q(loans__state="out"))
+    members = (
+        group.members.select_related("customer__party")
+        .annotate(owed=Sum(F("loans__principal_fen") + F("loans__interest_fen"), filter=Q(loans__state="out")))
+        .order_by("pk")
     )
     is_worker = visit.has(*WORKERS)
     return render(
@@ -243,7 +245,8 @@ def show_member_page(
             "loans": _loans(member),
             "fund_entries": member.fund_entries.select_related("entered_by"),
             "paid_fen": accounts.contributed_fen(member), "free_fen": lending.free_contribution_fen(member),
-            "owed_fen": selectors.owed_fen(member), "wages": member.wages.select_related("payroll")[:12],
+            "owed_fen": selectors.owed_fen(member),
+            "wages": member.wages.select_related("payroll").order_by("-payroll__month")[:12],
             "applicant_findings": forming.applicant_findings(member, as_of=visit.business_date)
             if member.state in Member.CANDIDATES else [],
             "departure": departure,
