@@ -51,6 +51,6 @@ def test_racing_releases_stop_exactly_at_the_limit(small_bank: SmallBank) -> Non
         thread.join()
     assert outcomes == {"out": 5, "PAYROLL_ABOVE_GROUP_LIMIT": 3}
     assert Contract.objects.get().owed_fen == yuan(400_000)
-    assert LoanEntry.objects.count() == 5  # noqa: PLR2004 - five were paid out
+    assert LoanEntry.objects.count() == 5
     assert list_breaches() == []
     connection.close()
