@@ -1,7 +1,7 @@
 """Rules of the credit union's joint group of salaried members (工薪联保集团): joining, contract, fund, loans, leaving.
 
 The unit is an employer; its staff borrow one by one and answer for each other. Amounts are 分. Each ``judge_*`` takes
-frozen facts and the parameters of a day and returns all its findings; nothing here reads a clock or a database.
+frozen facts and the parameters of a day and returns all its findings (none of a rule that is not in force yet); nothing here reads a clock or a database.
 """
 
 import datetime as dt
@@ -84,8 +84,8 @@ class Applicant:
 def judge_applicant(applicant: Applicant, *, book: PolicyBook, as_of: dt.date) -> list[Finding]:
     """Whether an applicant qualifies as a member (RC-06, RC-07, RC-09, and what joint loans ask for)."""
     found = []
-    allowed = book.items("payroll.eligible_types", as_of)
-    if applicant.employment not in allowed:
+    allowed = book.items_in_force("payroll.eligible_types", as_of)
+    if allowed and applicant.employment not in allowed:
         found.append(
             refusal(
                 "PAYROLL_NOT_SALARIED", "RC-06",
@@ -157,9 +157,8 @@ class ContractFacts:
 def judge_contract(facts: ContractFacts, *, book: PolicyBook, as_of: dt.date) -> list[Finding]:
     """Term, number of members, who approves, consent to a renewal (RC-05, RC-11, RC-12)."""
     found = []
-    term = book.at("payroll.contract_max_months", as_of)
-    last = longest_end(facts.signed, int(term.decimal))
-    if facts.end > last:
+    term = book.in_force("payroll.contract_max_months", as_of)
+    if term is not None and facts.end > (last := longest_end(facts.signed, int(term.decimal))):
         is_excused = bool(facts.exception_reason.strip())
         found.append(
             Finding(
@@ -171,8 +170,8 @@ def judge_contract(facts: ContractFacts, *, book: PolicyBook, as_of: dt.date) ->
                 inputs={"签订日": str(facts.signed), "到期日": str(facts.end), "一般不超过": f"{term.decimal} 个月"},
             )
         )  # fmt: skip
-    least = book.at("payroll.min_members", as_of)
-    if not least.allows(Decimal(facts.qualified_members)):
+    least = book.in_force("payroll.min_members", as_of)
+    if least is not None and not least.allows(Decimal(facts.qualified_members)):
         found.append(
             Finding(
                 "PAYROLL_TOO_FEW_MEMBERS", Severity.REFUSE,
@@ -302,9 +301,8 @@ def _judge_accounts(facts: LoanFacts) -> list[Finding]:
 
 
 def _judge_fund(facts: LoanFacts, *, book: PolicyBook, as_of: dt.date) -> list[Finding]:
-    percent = book.at("payroll.fund_pct", as_of)
-    due = fund_due_fen(facts.amount_fen, percent.decimal)
-    if facts.fund_paid_fen >= due:
+    percent = book.in_force("payroll.fund_pct", as_of)
+    if percent is None or facts.fund_paid_fen >= (due := fund_due_fen(facts.amount_fen, percent.decimal)):
         return []
     return [
         Finding(

@@ -53,6 +53,11 @@ def free_contribution_fen(member: Member, *, besides: Loan | None = None) -> int
     return contributed_fen(member) - int(counted.aggregate(total=Sum("fund_due_fen"))["total"] or 0)
 
 
+def _fund_due_fen(amount_fen: int, day: dt.date) -> int:
+    percent = load_book().in_force("payroll.fund_pct", day)
+    return fund_due_fen(amount_fen, percent.decimal) if percent else 0
+
+
 @transaction.atomic
 def request_loan(
     *, actor: Staff, member: Member, number: str, amount_fen: int, due_date: dt.date, business_date: dt.date
@@ -77,7 +82,7 @@ def request_loan(
         with transaction.atomic():
             loan = Loan.objects.create(
                 number=number.strip(), contract=contract, member=member, amount_fen=amount_fen,
-                fund_due_fen=fund_due_fen(amount_fen, load_book().decimal("payroll.fund_pct", business_date)),
+                fund_due_fen=_fund_due_fen(amount_fen, business_date),
                 loan_date=business_date, due_date=due_date, requested_by=actor,
                 findings=[finding.stored() for finding in found],
             )  # fmt: skip

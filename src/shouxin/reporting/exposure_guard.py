@@ -10,7 +10,7 @@ from shouxin.payroll_groups.models import Member, PayrollGroup
 
 
 def customers_with_exposure(customer_ids: Collection[int]) -> set[int]:
-    """Of some customers those with a limit, with anything used, a contract, a deal on the books, or a place in a payroll group."""
+    """Of some customers those with a limit or use, a contract, a deal, or a place in a payroll group."""
     ids = list(customer_ids)
     nodes = Node.objects.filter(Q(cap_fen__gt=0) | Q(used_fen__gt=0), customer__in=ids)
     found = set(nodes.values_list("customer", flat=True))
