@@ -1,7 +1,8 @@
 """Rules of the credit union's joint group of salaried members (工薪联保集团): joining, contract, fund, loans, leaving.
 
 The unit is an employer; its staff borrow one by one and answer for each other. Amounts are 分. Each ``judge_*`` takes
-frozen facts and the parameters of a day and returns all its findings (none of a rule that is not in force yet); nothing here reads a clock or a database.
+frozen facts and the parameters of a day and returns all its findings, none of a rule that is not in force yet; nothing
+here reads a clock or a database.
 """
 
 import datetime as dt
