@@ -100,9 +100,8 @@ def test_an_acceptance_counts_net_of_its_margin(demo_bank: DemoBank, amount: str
     assert drawing.counted_fen == Money.from_wan(amount).fen - Money.from_wan(margin).fen
 
 
-@pytest.mark.clause("JS-14")
 def test_the_scope_decides_what_is_net_of_margin() -> None:
-    """Acceptance 2,000 with half margin counts 1,000; a letter of credit is net only where the flag is set too."""
+    """An acceptance is; a letter of credit only where the flag is set for it too."""
     assert find_product("银承", as_of=DAY).is_net_of_margin
     assert find_product("信用证", as_of=DAY).is_net_of_margin
     from shouxin.policy import load_book

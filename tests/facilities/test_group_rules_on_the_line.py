@@ -17,6 +17,7 @@ from shouxin.facilities.selectors import group_total_fen, loans_total_fen
 from shouxin.facilities.services import DrawingRequest, check_drawing
 from shouxin.groups.models import Membership
 from shouxin.limits.models import Node
+from shouxin.parties.models import Customer
 from shouxin.policy import load_book
 from tests.conftest import SmallBank
 from tests.credit import evaluated, prepared_group, propose
@@ -530,3 +531,26 @@ def test_the_risk_department_holds_its_role_from_its_day(demo_bank: DemoBank) ->
         with pytest.raises(evaluating.EvaluationError, match="风险审查"):
             rate(who, day)
     assert demo_bank.group.ratings.count() == 1
+
+
+def test_no_day_is_left_without_judgement_for_want_of_a_later_rule(demo_bank: DemoBank) -> None:
+    """Drawings, cases and exposures on the eve of each set of rules, and the end of the first of them: not broken."""
+    from shouxin.facilities import connections
+    from shouxin.monitoring import watch
+
+    Membership.objects.update(valid=(None, None))
+    Facility.objects.update(start_date=dt.date(1990, 1, 1))
+    Deal.objects.update(start_date=dt.date(1990, 1, 1))
+    prepared_group(demo_bank)
+    case = propose(demo_bank, "7000")
+    people = Customer.objects.filter(stage="customer")
+    for day in (
+        dt.date(1999, 10, 19), BEFORE, dt.date(2010, 2, 11), dt.date(2012, 12, 31), dt.date(2018, 6, 30),
+        dt.date(2022, 2, 28), dt.date(2023, 6, 30), dt.date(2024, 6, 30),
+    ):  # fmt: skip
+        request = DrawingRequest(demo_bank.facility("D"), WAN, 0, day, maturity_date=day + dt.timedelta(days=90))
+        findings, _ = check_drawing(request=request)
+        judged = line_cases.judge(case, as_of=day)
+        assert all(f.article for f in [*findings, *judged.findings]), day
+        assert connections.large_exposures(as_of=day, customers=people) == [], "no Tier 1 figure of that time"
+    watch.end_of_day(as_of=dt.date(1999, 10, 19))

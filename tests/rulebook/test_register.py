@@ -194,7 +194,10 @@ def test_a_wrong_limit_value_is_refused(register: SmallBank, parameter: str, val
     [
         pytest.param(name, documents, marks=pytest.mark.clause(name, points="on before"))
         for name, documents in (
-            ("BR-01", {"中华人民共和国银行业监督管理法", "中华人民共和国商业银行法", "商业银行集团客户授信业务风险管理指引"}),
+            (
+                "BR-01",
+                {"中华人民共和国银行业监督管理法", "中华人民共和国商业银行法", "商业银行集团客户授信业务风险管理指引"},
+            ),
             ("JS-01", {"商业银行集团客户授信业务风险管理指引", "商业银行授信工作尽职指引", "统一授信管理办法"}),
             ("UC-01", {"商业银行集团客户授信业务风险管理指引", "银行保险机构关联交易管理办法"}),
             ("CB-05", {"中华人民共和国商业银行法", "贷款通则", "商业银行实施统一授信制度指引（试行）"}),
