@@ -13,7 +13,7 @@ from shouxin.bank.models import CapitalFigure
 from shouxin.bank.selectors import find_capital_figure, find_year_end_capital
 from shouxin.domain.dates import add_months
 from shouxin.domain.findings import Finding, Severity
-from shouxin.domain.money import FEN_PER_WAN, format_wan
+from shouxin.domain.money import FEN_PER_WAN, amount_en, format_wan
 from shouxin.domain.parameters import InForce
 from shouxin.facilities import drawing_checks
 from shouxin.facilities.connections import customers_of
@@ -80,7 +80,8 @@ def judge_group_total(*, amount_fen: int, as_of: dt.date, what: str = "集团授
                 f"超过 {limit.decimal:f}%（{wan(ceiling)}），不得批准。",
                 limit.article,
                 limit.citation,
-                message_en=f"Above {limit.decimal:f}% of year-end net capital ({wan(ceiling)}).",
+                message_en=f"{amount_en(amount_fen)} are {share:.4f}% of the net capital of {year_end.date}, above "
+                f"{limit.decimal:f}% ({amount_en(ceiling)}).",
                 remedy="压降额度，或以银团贷款、联合贷款、贷款转让方式分散。",
                 inputs=inputs,
             )
@@ -135,6 +136,8 @@ def _quarter_end_view(
                 f"{limit.decimal:f}%；限额以年末资本为准，请关注。",
                 "A-04",
                 limit.citation,
+                message_en=f"{amount_en(amount_fen)} are {share:.3f}% of the net capital of {quarter_end.date}, above "
+                f"{limit.decimal:f}%; the limit itself is held against year-end capital.",
                 inputs=inputs,
             )
         ]
@@ -147,6 +150,8 @@ def _quarter_end_view(
                 f"{warn.decimal:f}%。",
                 warn.article,
                 warn.citation,
+                message_en=f"{amount_en(amount_fen)} are {percent(share)} of the net capital of {quarter_end.date}: "
+                f"the warning line of {warn.decimal:f}% is reached.",
                 inputs=inputs,
             )
         ]

@@ -31,7 +31,7 @@ class AlertError(ValueError):
 def raise_alert(
     *, code: str, message: str, business_date: dt.date, customer: Customer | None = None,
     group: CustomerGroup | None = None, level: str = Alert.Level.WARN, inputs: Mapping[str, str] | None = None,
-    key: str = "", raised_by: Staff | None = None,
+    key: str = "", raised_by: Staff | None = None, message_en: str = "",
 ) -> Alert:  # fmt: skip
     """Open an alert, or bring the open one of the same key up to date; every branch concerned is told at once."""
     signal = CATALOGUE[code]
@@ -41,13 +41,14 @@ def raise_alert(
     open_one = Alert.objects.select_for_update().filter(key=identity).exclude(state=Alert.State.CLOSED).first()
     if open_one is not None:
         if _RANK[Alert.Level(level)] > _RANK[Alert.Level(open_one.level)]:
-            open_one.level, open_one.message = level, message
+            open_one.level, open_one.message, open_one.message_en = level, message, message_en
             open_one.inputs = dict(inputs or {})
-            open_one.save(update_fields=["level", "message", "inputs"])
+            open_one.save(update_fields=["level", "message", "message_en", "inputs"])
         return open_one
     alert = Alert.objects.create(
         code=code, risk_type=signal.risk_type, level=level, customer=customer, group=group, message=message,
-        inputs=dict(inputs or {}), key=identity, opened_date=business_date, owner=_owner(customer, group),
+        message_en=message_en, inputs=dict(inputs or {}), key=identity, opened_date=business_date,
+        owner=_owner(customer, group),
         due_date=business_date + dt.timedelta(days=load_book().whole("alert.due_days", business_date)),
         raised_by=raised_by,
     )  # fmt: skip

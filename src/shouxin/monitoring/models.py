@@ -30,6 +30,7 @@ class Alert(models.Model):
     customer = models.ForeignKey(Customer, models.PROTECT, null=True, blank=True, related_name="alerts")
     group = models.ForeignKey(CustomerGroup, models.PROTECT, null=True, blank=True, related_name="alerts")
     message = models.TextField("内容")
+    message_en = models.TextField("内容（英文）", blank=True, default="")
     inputs = models.JSONField(default=dict)
     key = models.CharField(max_length=120)
     opened_date = models.DateField("发现日")
@@ -62,6 +63,11 @@ class Alert(models.Model):
     @property
     def name(self) -> str:
         return CATALOGUE[self.code].name
+
+    @property
+    def english(self) -> str:
+        """The sentence in English; what a person wrote stays as it was written."""
+        return self.message_en or self.message
 
 
 class AlertNotice(models.Model):

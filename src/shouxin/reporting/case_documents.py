@@ -93,7 +93,11 @@ def approval_form(case: Case, *, as_of: dt.date) -> dict[str, Any]:
         "minutes": _minutes(case),
         "rows": plan_rows(case),
         "findings": [
-            {"message": f.message, "basis": f"{f.citation}（{f.article}）" if f.citation else f.article}
+            {
+                "message": f.message,
+                "english": f.english,
+                "basis": f"{f.citation}（{f.article}）" if f.citation else f.article,
+            }
             for f in findings_of(case.findings)
         ],
         "opinions": [

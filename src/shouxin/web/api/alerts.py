@@ -56,6 +56,7 @@ class AlertOut(Schema):
     customer: str
     group: str
     message: str
+    message_en: str
     inputs: dict[str, str]
     opened_date: dt.date
     owner: str

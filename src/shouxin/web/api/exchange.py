@@ -311,6 +311,7 @@ def alert_of(alert: Alert) -> dict[str, Any]:
         "id": alert.pk, "code": alert.code, "name": alert.name, "risk_type": alert.risk_type, "level": alert.level,
         "state": alert.state, "customer": alert.customer.number if alert.customer else "",
         "group": alert.group.number if alert.group else "", "message": alert.message,
+        "message_en": alert.english,
         "inputs": {name: str(value) for name, value in alert.inputs.items()}, "opened_date": alert.opened_date,
         "owner": alert.owner.name if alert.owner else "", "due_date": alert.due_date, "action": alert.action,
         "notices": [

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 from django import forms, template
 from django.forms.boundfield import BoundField
@@ -14,6 +14,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from shouxin.domain.findings import Finding
+from shouxin.web import kept_text
 from shouxin.web.templatetags.shouxin_format import NOTHING, Fen, icon, translated, wan
 
 register = template.Library()
@@ -94,13 +95,25 @@ def badge(text: object, tone: str = "plain", icon_name: str = "") -> SafeString:
     return format_html('<span class="pill pill-{}">{}{}</span>', tone, drawn, translated(text))
 
 
+class Said(Protocol):
+    """A sentence that was written in both languages: a finding, an alert."""
+
+    @property
+    def message(self) -> str: ...
+
+    @property
+    def english(self) -> str: ...
+
+
 # --- findings ---------------------------------------------------------------------------------------------------
 
 
 @register.filter
-def in_language(finding: Finding) -> str:
-    """What the finding says in the reader's language."""
-    return finding.english if _is_english() else finding.message
+def in_language(said: Said | Mapping[str, str]) -> str:
+    """What a finding, an alert or the row of a form says in the reader's language."""
+    if isinstance(said, Mapping):
+        return said["english" if _is_english() else "message"]
+    return said.english if _is_english() else said.message
 
 
 @register.filter
@@ -114,6 +127,36 @@ def advice(finding: Finding) -> str:
 
 def _is_english() -> bool:
     return (get_language() or "").startswith("en")
+
+
+@register.filter
+def kept(text: object) -> str:
+    """A sentence that is kept as it was written, such as the reason of a level, in the reader's language."""
+    return kept_text.kept(str(text))
+
+
+@register.filter
+def graph_in_language(graph: Mapping[str, Sequence[Mapping[str, object]]]) -> dict[str, list[dict[str, object]]]:
+    """An ownership graph with its words in the reader's language; the names of parties stay."""
+    words = ("subtitle", "amount_text")
+    return {
+        "nodes": [
+            {
+                **node,
+                **{key: kept(node.get(key, "")) for key in words},
+                "facts": [
+                    {"label": kept(fact["label"]), "text": kept(fact["text"])} for fact in _facts(node.get("facts"))
+                ],
+                "proof": [proof_text(str(line)) for line in _facts(node.get("proof"))],
+            }
+            for node in graph["nodes"]
+        ],
+        "edges": [{**edge, "label": kept(edge.get("label", ""))} for edge in graph["edges"]],
+    }
+
+
+def _facts(value: object) -> Sequence[Any]:
+    return value if isinstance(value, Sequence) and not isinstance(value, str) else ()
 
 
 @register.filter
@@ -204,9 +247,21 @@ def control(field: BoundField) -> SafeString:
         css = "form-select"
     else:
         css = "form-control"
+    if isinstance(widget, forms.Select) and _is_english():
+        widget.choices = _choices_in_english(widget.choices)
     own = widget.attrs.get("class", "")
     invalid = " is-invalid" if field.errors else ""
     return field.as_widget(attrs={"class": f"{css} {own}".strip() + invalid})
+
+
+def _choices_in_english(choices: Any) -> Any:
+    """The words of a model's choices, which are kept in Chinese; rows of the database are names and stay."""
+    if isinstance(choices, forms.models.ModelChoiceIterator):
+        return choices
+    return [
+        (value, _choices_in_english(label) if isinstance(label, (list, tuple)) else kept(label))
+        for value, label in choices
+    ]
 
 
 @register.filter
