@@ -392,6 +392,24 @@ def test_what_was_entered_about_an_alert_or_a_review_stays_when_it_is_refused(de
     assert (answer.status_code, Review.objects.get().state) == (422, Review.State.DUE)
 
 
+def test_a_freeze_waits_among_the_tasks_for_another_person(demo_bank: DemoBank) -> None:
+    number = demo_bank.customer("D").number
+    risk, approver = sign_in(demo_bank.staff("fengxc")), sign_in(demo_bank.staff("wanghy"))
+    url = reverse("line_stop", args=["customer", number])
+    risk.post(url, {"reason": "账户被查封"})
+    assert "账户被查封" in approver.get("/tasks/").content.decode()
+    assert "账户被查封" not in risk.get("/tasks/").content.decode()
+    credit = reverse("customer_credit", args=[number])
+    assert "待另一人复核" in risk.get(credit).content.decode()
+    assert "确认冻结" not in risk.get(credit).content.decode()
+    assert "确认冻结" in approver.get(credit).content.decode()
+    assert "四眼" in risk.post(url, {"act": "confirm"}, follow=True).content.decode()
+    assert "冻结已复核" in approver.post(url, {"act": "confirm"}, follow=True).content.decode()
+    page = risk.get(credit).content.decode()
+    assert "待另一人复核" not in page
+    assert page.count(demo_bank.staff("wanghy").name) >= 1
+
+
 def test_a_policy_version_names_the_limits_it_sets(demo_bank: DemoBank) -> None:
     risk = sign_in(demo_bank.staff("fengxc"))
     document = Version.objects.get(document__code="line-management").document

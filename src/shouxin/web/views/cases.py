@@ -21,7 +21,7 @@ from shouxin.audit import services as audit
 from shouxin.domain.authority import LEVEL_NAMES, LevelAnswer
 from shouxin.domain.findings import Finding
 from shouxin.domain.money import in_wan
-from shouxin.facilities import case_contents, line_cases
+from shouxin.facilities import case_contents, line_cases, line_life
 from shouxin.facilities.line_judging import Judgement
 from shouxin.facilities.line_kinds import LINE_KINDS
 from shouxin.reporting import case_documents
@@ -49,7 +49,11 @@ def show_tasks(request: HttpRequest, visit: Visit) -> HttpResponse:
     """我的待办: whatever waits for this person, the most urgent first."""
     return render(
         request, "pages/task_list.html",
-        {"tasks": tasks_of(visit.actor, as_of=visit.business_date), "visit": visit, "as_of": visit.business_date},
+        {
+            "tasks": tasks_of(visit.actor, as_of=visit.business_date),
+            "freezes": line_life.freezes_to_confirm(visit.actor, as_of=visit.business_date),
+            "visit": visit, "as_of": visit.business_date,
+        },
     )  # fmt: skip
 
 
