@@ -263,7 +263,9 @@ def test_a_scoped_view_counts_a_connected_set_whole_without_strange_names(demo_b
 def test_the_lines_sheet_has_numbers_and_the_use_of_public_lines(demo_bank: DemoBank) -> None:
     issued(demo_bank)
     b = demo_bank.customer("B")
-    request = DrawingRequest(demo_bank.facility("B"), 10 * WAN, 0, DAY, is_under_public_line=True)
+    request = DrawingRequest(
+        demo_bank.facility("B"), 10 * WAN, 0, DAY, DAY + dt.timedelta(days=90), is_under_public_line=True
+    )
     request_drawing(actor=demo_bank.staff("zhoulp"), request=request, key="public", business_date=DAY)
     (row,) = [r for r in list_lines(scope=scope_of(demo_bank.staff("wanghy"), as_of=DAY), as_of=DAY)
               if r.kind == "public"]  # fmt: skip

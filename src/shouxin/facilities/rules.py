@@ -340,9 +340,32 @@ def judge_shape(request: "DrawingRequest") -> list[Finding]:
                 "《集团客户授信业务管理办法》第五条",
             )
         )
-    if request.maturity_date is not None and request.maturity_date <= request.value_date:
+    if request.maturity_date is None:
+        findings.append(
+            Finding("MATURITY_MISSING", Severity.REFUSE, "缺少到期日，不能支用。", "UC-07", inputs={"字段": "到期日"})
+        )
+    elif request.maturity_date <= request.value_date:
         findings.append(Finding("MATURITY_BEFORE_START", Severity.REFUSE, "到期日须晚于起息日。", "UC-07"))
     return findings
+
+
+def judge_contract(*, number: str, start_date: dt.date | None, end_date: dt.date | None) -> list[Finding]:
+    """Whether a contract has a number and a period that ends after it begins (UC-07)."""
+    fields = (
+        ("合同编号（number）", number.strip()),
+        ("起始日（start_date）", start_date),
+        ("到期日（end_date）", end_date),
+    )
+    findings = [missing_finding(name) for name, value in fields if not value]
+    if start_date is not None and end_date is not None and end_date <= start_date:
+        text = f"合同到期日 {end_date} 须晚于起始日 {start_date}。"
+        findings.append(Finding("PERIOD_REVERSED", Severity.REFUSE, text, "UC-07"))
+    return findings
+
+
+def missing_finding(field: str, article: str = "UC-07") -> Finding:
+    """A field that must be said and is not."""
+    return Finding("FIELD_MISSING", Severity.REFUSE, f"缺少{field}。", article, inputs={"字段": field})
 
 
 def judge_commitment(request: "DrawingRequest") -> list[Finding]:
