@@ -87,6 +87,7 @@ def open_facility(
         name=number,
         valid_from=start_date,
         valid_to=end_date,
+        booking_unit=branch,
     )
     facility = Facility.objects.create(
         number=number,
