@@ -297,6 +297,19 @@ def record_minutes(
 
 
 @transaction.atomic
+def minute_case(
+    *, actor: Staff, case: Case, number: str, meeting: str, held_date: dt.date, resolution: str, business_date: dt.date,
+    attendees: str = "", file_name: str = "", file: bytes | None = None,
+) -> Case:  # fmt: skip
+    """Record a meeting's minutes and put them to a case. Raises CaseError as the two steps do; nothing half-done."""
+    minutes = record_minutes(
+        actor=actor, number=number, meeting=meeting, held_date=held_date, resolution=resolution, attendees=attendees,
+        file_name=file_name, file=file, business_date=business_date,
+    )  # fmt: skip
+    return attach_minutes(actor=actor, case=case, minutes=minutes, business_date=business_date)
+
+
+@transaction.atomic
 def attach_minutes(*, actor: Staff, case: Case, minutes: Minutes, business_date: dt.date) -> Case:
     """Put the meeting's minutes to the case before it is decided."""
     case = _locked(case)

@@ -342,11 +342,11 @@ def add_minutes(request: HttpRequest, visit: Visit, number: str) -> HttpResponse
     data = {name: value for name, value in form.cleaned_data.items() if name != "file"}
 
     def act(case: Case) -> None:
-        minutes = approvals.record_minutes(
-            actor=visit.actor, business_date=visit.business_date, file_name=upload.name or "" if upload else "",
+        approvals.minute_case(
+            actor=visit.actor, case=case, business_date=visit.business_date,
+            file_name=upload.name or "" if upload else "",
             file=upload.read(approvals.FILE_MAX_BYTES + 1) if upload else None, **data,
         )  # fmt: skip
-        approvals.attach_minutes(actor=visit.actor, case=case, minutes=minutes, business_date=visit.business_date)
 
     return _step(request, visit, number, "minutes", act)
 
