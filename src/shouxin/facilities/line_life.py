@@ -185,6 +185,14 @@ def finish_exit(*, actor: Staff, customer: Customer, business_date: dt.date) -> 
     )  # fmt: skip
 
 
+def amount_in_force(customer: Customer, *, is_public: bool) -> int | None:
+    """A customer's general or public line in force, 分; None without one."""
+    lines = PublicLine.objects.filter(status__in=public_lines.OPEN) if is_public else CustomerLine.objects.filter(
+        status=CustomerLine.Status.ACTIVE
+    )  # fmt: skip
+    return lines.filter(customer=customer).order_by("-pk").values_list("amount_fen", flat=True).first()
+
+
 # --- lines and their ends -------------------------------------------------------------------------------------------
 
 

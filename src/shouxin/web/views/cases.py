@@ -21,11 +21,12 @@ from shouxin.audit import services as audit
 from shouxin.domain.authority import LEVEL_NAMES, LevelAnswer
 from shouxin.domain.findings import Finding
 from shouxin.domain.money import in_wan
-from shouxin.facilities import case_contents, line_cases, line_life
+from shouxin.facilities import case_contents, line_cases
 from shouxin.facilities.line_judging import Judgement
 from shouxin.facilities.line_kinds import LINE_KINDS
 from shouxin.reporting import case_documents
 from shouxin.reporting.exports import table_xlsx
+from shouxin.reporting.todo import todo_of
 from shouxin.web import credit_forms as forms
 from shouxin.web.access import Role, Visit, page
 from shouxin.web.templatetags.shouxin_format import moment, translated
@@ -50,9 +51,7 @@ def show_tasks(request: HttpRequest, visit: Visit) -> HttpResponse:
     return render(
         request, "pages/task_list.html",
         {
-            "tasks": tasks_of(visit.actor, as_of=visit.business_date),
-            "freezes": line_life.freezes_to_confirm(visit.actor, as_of=visit.business_date),
-            "visit": visit, "as_of": visit.business_date,
+            "todo": todo_of(visit.actor, as_of=visit.business_date), "visit": visit, "as_of": visit.business_date,
         },
     )  # fmt: skip
 
