@@ -136,6 +136,8 @@ def test_the_approval_form_prints_and_comes_as_word_and_pdf(demo_bank: DemoBank)
     for words in ("6,600.00", "实地核查属实", demo_bank.customer("D").party.name):
         assert words in text
     assert "{{" not in text
+    assert text.count("    年    月    日") == 5, "two investigators, review, decision, operation sign with a date"
+    assert "审批机构（公章）" in "\n".join(paragraph.text for paragraph in document.paragraphs)
     assert client.get(reverse("case_paper", args=[case.number, "pdf"])).content[:5] == b"%PDF-"
     assert Entry.objects.filter(action="reporting.case.exported").count() == 2
 
@@ -160,11 +162,15 @@ def test_the_certificate_and_the_notice_of_cancellation_print(demo_bank: DemoBan
     line = issued(demo_bank)
     client = sign_in(demo_bank.staff("wanghy"))
     url = reverse("public_certificate", args=[line.certificate_number])
-    assert "固定资产贷款" in client.get(url).content.decode()
+    certificate = client.get(url).content.decode()
+    for words in ("固定资产贷款", "2,200.00 万元（人民币 22,000,000.00 元）", "（公章）", "负责人签字", "客户签收"):
+        assert words in certificate
+    assert "CB+" not in certificate, "no code of a requirement on a customer's paper"
     public_lines.cancel(line=line, reason="欠息", actor=None, business_date=DAY)
     notice = client.get(url).content.decode()
-    for words in ("取消公开额度授信通知书", PublicLine.objects.get().notice_number, "欠息", "已报批准行备案"):
+    for words in ("取消公开额度授信通知书", PublicLine.objects.get().notice_number, "欠息", "已报批准行备案", "（公章）", "客户签收"):
         assert words in notice
+    assert re.search(r'class="no-print[^>]*>已报批准行备案', notice), "the file's own number is not printed"
 
 
 def test_statements_evaluation_and_rating_through_the_pages(demo_bank: DemoBank) -> None:

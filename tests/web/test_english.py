@@ -30,7 +30,7 @@ def without_names(text: str) -> str:
     [
         (
             "集团合计 6,100.00 万元在总行审批权限内",
-            "The group's total of 6,100.00 10k CNY lies within the authority of: Head office approval",
+            "The group's total of 6,100.00 ×10k CNY lies within the authority of: Head office approval",
         ),
         (
             "例外上收一级：信用等级 BB 不高于 BB，限制使用",

@@ -112,8 +112,20 @@ class Said(Protocol):
 def in_language(said: Said | Mapping[str, str]) -> str:
     """What a finding, an alert or the row of a form says in the reader's language."""
     if isinstance(said, Mapping):
-        return said["english" if _is_english() else "message"]
-    return said.english if _is_english() else said.message
+        return _plain_levels(said["english" if _is_english() else "message"])
+    return _plain_levels(said.english if _is_english() else said.message)
+
+
+_LEVEL_CODES = {"GROUP": "集团", "CUSTOMER": "成员", "PRODUCT": "产品", "FACILITY": "合同"}
+_CODED = re.compile(r"\b(GROUP|CUSTOMER|PRODUCT|FACILITY) (?=\S)")
+_CODED_WITH_WORD = re.compile(r"\b(?:GROUP|CUSTOMER|PRODUCT|FACILITY) (.+?)（([^（）]+)额度）")
+
+
+def _plain_levels(text: str) -> str:
+    """The ledger's codes of a level, which files and programs read, as the level's name for people."""
+    if _is_english():
+        return _CODED.sub(lambda found: f"{_(_LEVEL_CODES[found[1]])} ", text)
+    return _CODED_WITH_WORD.sub(r"\1的\2额度", text)
 
 
 @register.filter
@@ -168,12 +180,20 @@ def label(text: str) -> str:
 
 @register.filter
 def figure(text: str) -> str:
-    """A figure with its unit in the reader's language."""
-    known = str(translated(text))
+    """A figure with its unit in the reader's language; 万元 with two decimals at most, ≈ where that rounds."""
+    known = str(translated(_MANY_DECIMALS.sub(_rounded, text)))
     if _is_english():
         for word in ("万元", "余", "即", "天", "个月"):
             known = known.replace(word, _(word))
     return known
+
+
+_MANY_DECIMALS = re.compile(r"([\d,]+\.\d{3,6})(?= 万元)")
+
+
+def _rounded(found: re.Match[str]) -> str:
+    amount = Decimal(found[1].replace(",", ""))
+    return f"≈{amount.quantize(Decimal('0.01'), rounding=ROUND_HALF_UP):,f}"
 
 
 _IN_BRACKETS = re.compile(r"（([^（）]+)）")
