@@ -168,7 +168,14 @@ def test_the_certificate_and_the_notice_of_cancellation_print(demo_bank: DemoBan
     assert "CB+" not in certificate, "no code of a requirement on a customer's paper"
     public_lines.cancel(line=line, reason="欠息", actor=None, business_date=DAY)
     notice = client.get(url).content.decode()
-    for words in ("取消公开额度授信通知书", PublicLine.objects.get().notice_number, "欠息", "已报批准行备案", "（公章）", "客户签收"):
+    for words in (
+        "取消公开额度授信通知书",
+        PublicLine.objects.get().notice_number,
+        "欠息",
+        "已报批准行备案",
+        "（公章）",
+        "客户签收",
+    ):
         assert words in notice
     assert re.search(r'class="no-print[^>]*>已报批准行备案', notice), "the file's own number is not printed"
 

@@ -41,7 +41,12 @@ def test_wan_is_whole_or_has_two_decimals(fen: object, shown: str) -> None:
 
 @pytest.mark.parametrize(
     ("fen", "shown"),
-    [(7_500 * WAN, "7,500"), (7_500 * WAN + 1, "≈7,500.00"), (7_500 * WAN + 10_000, "7,500.01"), (None, "—")],
+    [
+        (7_500 * WAN, "7,500"),
+        (7_500 * WAN + 1, '<span class="approx" title="75,000,000.01 元">≈7,500.00</span>'),
+        (7_500 * WAN + 10_000, "7,500.01"),
+        (None, "—"),
+    ],
 )
 def test_wan_exact_shows_the_last_fen(fen: object, shown: str) -> None:
     assert format_.wan_exact(fen) == shown
@@ -277,7 +282,8 @@ def test_amounts_below_two_decimals_are_marked_with_the_exact_yuan_behind_them()
 
 
 @pytest.mark.parametrize(
-    ("language", "shown"), [("zh-hans", "明远贸易的成员额度：可用 200.00 万元"), ("en", "Member 明远贸易: not enough")]
+    ("language", "shown"),
+    [("zh-hans", "明远贸易的成员额度：可用 200.00 万元"), ("en", "Customer limit 明远贸易: not enough")],
 )
 def test_a_page_names_a_level_in_words_where_files_have_a_code(language: str, shown: str) -> None:
     said = Finding(

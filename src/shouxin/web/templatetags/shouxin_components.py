@@ -116,7 +116,7 @@ def in_language(said: Said | Mapping[str, str]) -> str:
     return _plain_levels(said.english if _is_english() else said.message)
 
 
-_LEVEL_CODES = {"GROUP": "集团", "CUSTOMER": "成员", "PRODUCT": "产品", "FACILITY": "合同"}
+_LEVEL_CODES = {"GROUP": "集团额度", "CUSTOMER": "客户额度", "PRODUCT": "产品额度", "FACILITY": "合同额度"}
 _CODED = re.compile(r"\b(GROUP|CUSTOMER|PRODUCT|FACILITY) (?=\S)")
 _CODED_WITH_WORD = re.compile(r"\b(?:GROUP|CUSTOMER|PRODUCT|FACILITY) (.+?)（([^（）]+)额度）")
 

@@ -115,7 +115,7 @@ def _group_form(request: HttpRequest, visit: Visit, group: CustomerGroup, case: 
                 f"prod-{pk}-{code}", kept.get("product_limits", {}).get(str(pk), {}).get(code),
                 f"{member.customer.party.name} {name}", may_be_zero=False,
             )  # fmt: skip
-            boxes.append((code, limit_text))
+            boxes.append((code, name, limit_text))
             if limit is not None:
                 by_product.setdefault(pk, {})[code] = limit
         rows.append(
