@@ -39,12 +39,12 @@ CATALOGUE: Mapping[str, Signal] = {
         Signal("W15", "销售、利润、现金流连续下降", OPERATION, True),
         Signal("W16", "应收账款或存货周转下降 30%", OPERATION, True),
         Signal("W17", "资金挪用或流向无业务往来方", TRANSACTIONS),
-        Signal("W18", "回避联系、拖延资料、转移主账户、更换审计", OPERATION),
+        Signal("W18", "回避联系、拖延资料、转移主账户、更换审计", OPERATION, True),
         Signal("W19", "关键人员死亡、失踪、涉案", OPERATION),
         Signal("W20", "欠税、欠薪、欠租、停产", OPERATION),
         Signal("W21", "信用等级下调两级以上", OPERATION, True),
         Signal("W22", "他行压缩授信 30% 以上", SEVERAL_BRANCHES, True),
-        Signal("W23", "行业政策变化", OPERATION),
+        Signal("W23", "行业政策变化", OPERATION, True),
         Signal("W24", "非主业投资扩张", OPERATION, True),
     )
 }

@@ -6,7 +6,7 @@ a closed alert does not come back until there is a new fact. Everything is read 
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
@@ -24,7 +24,9 @@ from shouxin.facilities.evaluating import standing_statements
 from shouxin.facilities.models import CreditRating, Evaluation, FinancialStatement
 from shouxin.groups.models import Agreement, Guarantee, Holding, Post
 from shouxin.monitoring.alerts import AlertError, raise_alert
+from shouxin.monitoring.conduct_signals import conduct_of
 from shouxin.monitoring.models import Alert
+from shouxin.monitoring.shown import Shown
 from shouxin.parties.models import Customer
 from shouxin.policy import load_book
 
@@ -38,19 +40,6 @@ _CONTROLLER = "actual_controller"
 _JOINS = (":", "'")
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A signal that the data show: what it says, in both languages, the figures behind it, and the value it was held
-    against."""
-
-    code: str
-    key: str
-    message: str
-    message_en: str
-    inputs: Mapping[str, str]
-    line: InForce
-
-
 @dataclass(slots=True)
 class _Data:
     """What is known about one customer, newest first."""
@@ -60,6 +49,7 @@ class _Data:
     ratings: list[CreditRating] = field(default_factory=list)
     evaluations: list[Evaluation] = field(default_factory=list)
     guaranteed_fen: int = 0
+    statement_ends: list[dt.date] = field(default_factory=list)
 
 
 def raise_early_signals(customers: Iterable[Customer], *, as_of: dt.date) -> list[Alert]:
@@ -89,16 +79,22 @@ def raise_early_signals(customers: Iterable[Customer], *, as_of: dt.date) -> lis
 def basis_of(line: InForce) -> dict[str, str]:
     """The value a signal was held against, with its article, for the alert's inputs."""
     sign = {">=": "≥", "<=": "≤"}.get(line.parameter.comparison, line.parameter.comparison)
-    unit = {"percent": "%", "days": " 天", "count": ""}.get(line.parameter.unit, "")
+    unit = {"percent": "%", "days": " 天", "months": " 个月", "count": ""}.get(line.parameter.unit, "")
+    text = line.value.text
     return {
-        "阈值": f"{sign} {line.value.text}{unit}",
+        "阈值": "、".join(text) if isinstance(text, tuple) else f"{sign} {text}{unit}".strip(),
         "依据": f"{line.value.citation}（{line.value.article}）",
     }
 
 
 def _shown_by(customers: Sequence[Customer], as_of: dt.date) -> Iterator[tuple[Customer, Shown]]:
     changes = _changes(customers, as_of)
-    for data in _read(customers, as_of):
+    read = _read(customers, as_of)
+    conduct = conduct_of(
+        customers, as_of=as_of, statements={data.customer.pk: data.statement_ends for data in read},
+        evaluations={data.customer.pk: data.evaluations for data in read},
+    )  # fmt: skip
+    for data in read:
         customer = data.customer
         for rule in (_leverage, _decline, _turnover, _investment, _guarantees, _downgrade, _other_banks):
             try:
@@ -106,7 +102,7 @@ def _shown_by(customers: Sequence[Customer], as_of: dt.date) -> Iterator[tuple[C
                     yield customer, shown
             except NotInForceError:
                 continue  # the signal did not exist on that day
-        for shown in changes.get(customer.party_id, ()):
+        for shown in (*changes.get(customer.party_id, ()), *conduct[customer.pk]):
             yield customer, shown
 
 
@@ -125,6 +121,7 @@ def _read(customers: Sequence[Customer], as_of: dt.date) -> list[_Data]:
     for guarantee in Guarantee.objects.filter(_in_force(as_of), guarantor__in=by_party):
         found[by_party[guarantee.guarantor_id]].guaranteed_fen += guarantee.amount_fen
     for data in found.values():
+        data.statement_ends = sorted((period.end for period in data.periods), reverse=True)
         data.periods = comparable(data.periods)
     return list(found.values())
 

@@ -43,6 +43,8 @@ class Alert(models.Model):
     closed_by = models.ForeignKey(Staff, models.PROTECT, null=True, related_name="+")
     closed_date = models.DateField("关闭日", null=True)
     raised_by = models.ForeignKey(Staff, models.PROTECT, null=True, related_name="+")
+    event_date = models.DateField("发生日", null=True)
+    evidence = models.CharField("依据材料", max_length=200, blank=True, default="")
 
     class Meta:
         ordering: ClassVar = ["-opened_date", "-id"]

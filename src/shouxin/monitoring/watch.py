@@ -20,7 +20,8 @@ from shouxin.groups.models import CustomerGroup
 from shouxin.groups.selectors import find_group_of, list_members, memberships_on
 from shouxin.limits.models import Excess, Node
 from shouxin.monitoring.alerts import raise_alert
-from shouxin.monitoring.early_signals import raise_early_signals
+from shouxin.monitoring.allocation import idle_limits
+from shouxin.monitoring.early_signals import basis_of, raise_early_signals
 from shouxin.monitoring.models import Alert
 from shouxin.monitoring.reviews import plan_reviews
 from shouxin.parties.models import Customer
@@ -145,6 +146,7 @@ def watch_group(group: CustomerGroup, *, as_of: dt.date) -> list[Alert]:
                 f"{amount_en(node.cap_fen or 0)}; nothing can be drawn.",
             )
         )
+    found += _idle_limits(group, members, as_of)
     line = find_line(group.pk, as_of=as_of)
     guarantees = connections.group_guarantees(group, line_fen=line.amount_fen if line else None, as_of=as_of)
     found += [
@@ -158,6 +160,33 @@ def watch_group(group: CustomerGroup, *, as_of: dt.date) -> list[Alert]:
         )
         for finding in guarantees.findings
     ]
+    return found
+
+
+def _idle_limits(group: CustomerGroup, members: list[int], as_of: dt.date) -> list[Alert]:
+    """W03: room lies idle with one member while another has none left; raised once per idle limit."""
+    found = []
+    for idle in idle_limits(members, as_of=as_of):
+        key = f"W03:{idle.node.pk}:idle:{idle.since}"
+        if Alert.objects.filter(key=key).exists():
+            continue  # what people have closed stays closed until the limit is used again
+        names = "、".join(node.name for node in idle.full)
+        cap = idle.node.cap_fen or 0
+        line = load_book().at("signal.idle_limit_days", as_of)
+        found.append(
+            raise_alert(
+                code="W03", group=group, business_date=as_of, key=key,
+                message=f"{idle.node.name} 的额度 {format_wan(cap)} 万元已闲置 {idle.days} 天（自 {idle.since}），"
+                f"而 {names} 的额度已用满，请考虑调剂。",
+                message_en=f"The limit of {idle.node.name}, {amount_en(cap)}, has been unused for {idle.days} days "
+                f"(since {idle.since}) while {', '.join(node.name for node in idle.full)} has no room left; consider "
+                f"sharing it out anew.",
+                inputs={
+                    "闲置额度": f"{format_wan(cap)} 万元", "闲置天数": f"{idle.days} 天", "已用满": names,
+                    **basis_of(line),
+                },
+            )
+        )  # fmt: skip
     return found
 
 

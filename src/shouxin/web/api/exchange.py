@@ -312,6 +312,7 @@ def alert_of(alert: Alert) -> dict[str, Any]:
         "group": alert.group.number if alert.group else "", "message": alert.message,
         "message_en": alert.english,
         "inputs": {name: str(value) for name, value in alert.inputs.items()}, "opened_date": alert.opened_date,
+        "event_date": alert.event_date, "evidence": alert.evidence,
         "owner": alert.owner.name if alert.owner else "", "due_date": alert.due_date, "action": alert.action,
         "notices": [
             {"unit": n.unit.name, "sent_date": n.sent_date, "read_date": n.read_date} for n in alert.notices.all()

@@ -94,7 +94,7 @@ def _group_form(request: HttpRequest, visit: Visit, group: CustomerGroup, case: 
     ids = [m.customer_id for m in members]
     nodes = {n.customer_id: n for n in Node.objects.filter(customer__in=ids, kind=Node.Kind.CUSTOMER)}
     line = find_line(group.pk, as_of=day) if "renew" in request.GET else None
-    kept: Payload = case.payload if case else _in_force(line.amount_fen if line else None, nodes if line else {})
+    kept: Payload = case.payload if case else _in_force(line.amount_fen if line else None, nodes)
     products = _products_of(ids, kept, day)
     form = _bound(request, forms.EditGroupLineForm if case else forms.GroupLineForm, case, visit, kept)
     amounts = _Amounts(request.POST, request.method == "POST")
@@ -146,7 +146,7 @@ def _group_form(request: HttpRequest, visit: Visit, group: CustomerGroup, case: 
     )  # fmt: skip
 
 
-def _in_force(amount_fen: int | None, nodes: Mapping[int, Node]) -> Payload:
+def _in_force(amount_fen: int | None, nodes: Mapping[int | None, Node]) -> Payload:
     """What a renewal starts from: the amounts that are in force; nothing when there is nothing."""
     if amount_fen is None:
         return {}
