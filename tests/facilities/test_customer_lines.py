@@ -15,7 +15,14 @@ from shouxin.approvals.services import CaseError, CaseRefusedError
 from shouxin.domain.authority import CaseFacts, Level
 from shouxin.domain.money import Money
 from shouxin.facilities import evaluating, line_cases, line_judging, line_kinds, line_life, public_lines, servicing
-from shouxin.facilities.models import CreditRating, CustomerLine, Deal, FinancialStatement, PublicLine
+from shouxin.facilities.models import (
+    CreditRating,
+    CustomerLine,
+    Deal,
+    FinancialStatement,
+    LineFreeze,
+    PublicLine,
+)  # fmt: skip
 from shouxin.facilities.services import DrawingRequest, open_facility, release_drawing, request_drawing
 from shouxin.limits.models import Node
 from shouxin.monitoring import watch
@@ -391,7 +398,9 @@ def test_the_certificate_is_not_for_fixed_asset_loans_and_its_use_skips_the_loan
             actor=None, customer=b, branch=b.unit, product=product, number=f"HT-{product}-{wan}-{public}",
             start_date=DAY, end_date=YEAR, business_date=DAY,
         )  # fmt: skip
-        request = DrawingRequest(facility, Money.from_wan(wan).fen, 0, DAY, is_under_public_line=public)
+        request = DrawingRequest(
+            facility, Money.from_wan(wan).fen, 0, DAY, DAY + dt.timedelta(days=90), is_under_public_line=public
+        )
         return request_drawing(actor=demo_bank.staff("zhoulp"), request=request, key=f"{product}{wan}{public}",
                                business_date=DAY)  # fmt: skip
 
@@ -558,6 +567,26 @@ def test_freeze_stops_and_another_person_lifts(demo_bank: DemoBank) -> None:
         line_life.unfreeze(actor=demo_bank.staff("hewei"), record=record, reason="x", business_date=DAY)
     line_life.unfreeze(actor=demo_bank.staff("wanghy"), record=record, reason="已澄清", business_date=DAY)
     assert demo_bank.draw("D", "2").state == "reserved"
+
+
+def test_a_freeze_stops_at_once_and_another_person_confirms_it(demo_bank: DemoBank) -> None:
+    """The one who froze neither confirms nor lifts; the task waits for the others who may, and for nobody else."""
+    fengxc, wanghy = demo_bank.staff("fengxc"), demo_bank.staff("wanghy")
+    customer = demo_bank.customer("D")
+    record = line_life.freeze(actor=fengxc, customer=customer, reason="账户被查封", business_date=DAY)
+    assert [line_life.freezes_to_confirm(who, as_of=DAY) for who in (fengxc, demo_bank.staff("hewei"))] == [[], []]
+    assert line_life.freezes_to_confirm(wanghy, as_of=DAY) == [record]
+    with pytest.raises(line_life.LineError, match="四眼"):
+        line_life.confirm_freeze(actor=fengxc, record=record, business_date=DAY)
+    with pytest.raises(IntegrityError, match="freeze_confirmed_by_another"), transaction.atomic():
+        LineFreeze.objects.filter(pk=record.pk).update(confirmed_by=fengxc, confirmed_date=DAY)
+    with pytest.raises(IntegrityError, match="freeze_confirmed_with_date"), transaction.atomic():
+        LineFreeze.objects.filter(pk=record.pk).update(confirmed_by=wanghy)
+    line_life.confirm_freeze(actor=wanghy, record=record, business_date=DAY)
+    assert line_life.freezes_to_confirm(wanghy, as_of=DAY) == []
+    with pytest.raises(line_life.LineError, match="已复核"):
+        line_life.confirm_freeze(actor=wanghy, record=record, business_date=DAY)
+    assert next(f["code"] for f in demo_bank.draw("D", "1").findings) == "LIMIT_FROZEN"
 
 
 def test_an_exit_runs_off_and_closes_only_at_zero(demo_bank: DemoBank) -> None:

@@ -94,7 +94,9 @@ def test_an_acceptance_counts_net_of_its_margin(demo_bank: DemoBank, amount: str
         actor=None, customer=customer, branch=customer.unit, product="银承", number="HT-银承", start_date=DAY,
         end_date=dt.date(2026, 6, 30), business_date=DAY,
     )  # fmt: skip
-    request = DrawingRequest(facility, Money.from_wan(amount).fen, Money.from_wan(margin).fen, DAY)
+    request = DrawingRequest(
+        facility, Money.from_wan(amount).fen, Money.from_wan(margin).fen, DAY, DAY + dt.timedelta(days=90)
+    )
     drawing = request_drawing(actor=demo_bank.staff("liujg"), request=request, key="x11", business_date=DAY)
     assert drawing.state == state
     assert drawing.counted_fen == Money.from_wan(amount).fen - Money.from_wan(margin).fen
@@ -190,7 +192,7 @@ def test_one_line_covers_all_branches_products_and_currencies(small_bank: SmallB
             product=product, number=f"HT-{product}-{amount}-{on}", start_date=on, end_date=dt.date(2026, 6, 30),
             business_date=DAY, currency=currency,
         )  # fmt: skip
-        request = DrawingRequest(facility, Money.from_wan(amount).fen, 0, on)
+        request = DrawingRequest(facility, Money.from_wan(amount).fen, 0, on, on + dt.timedelta(days=90))
         key = f"{product}{amount}{on}"
         return request_drawing(actor=small_bank.manager_west, request=request, key=key, business_date=DAY)
 
@@ -218,7 +220,7 @@ def test_each_of_the_eleven_can_be_drawn_and_another_is_refused(demo_bank: DemoB
             actor=None, customer=customer, branch=customer.unit, product=product.code, number=f"HT-{product.code}",
             start_date=DAY, end_date=dt.date(2026, 6, 30), business_date=DAY,
         )  # fmt: skip
-        request = DrawingRequest(facility, WAN, 0, DAY)
+        request = DrawingRequest(facility, WAN, 0, DAY, DAY + dt.timedelta(days=90))
         drawing = request_drawing(actor=demo_bank.staff("zhoulp"), request=request, key=product.code, business_date=DAY)
         assert drawing.state == Drawing.State.RESERVED, product.name
         kinds.add(product.cb11)

@@ -11,7 +11,7 @@ from django.urls import reverse
 from python_calamine import CalamineWorkbook
 
 from shouxin.approvals import services as approvals
-from shouxin.approvals.models import Act, Case, Minutes
+from shouxin.approvals.models import Act, Case, Delegation, Minutes
 from shouxin.approvals.selectors import tasks_of
 from shouxin.approvals.services import CaseError, CaseRefusedError
 from shouxin.bank.scope import scope_of
@@ -249,6 +249,14 @@ def test_who_may_stand_in_and_for_how_long(demo_bank: DemoBank) -> None:
     with pytest.raises(CaseError, match="重叠"):
         delegate("qianf", 7, DAY + dt.timedelta(days=89))
     delegate("qianf", 7, DAY + dt.timedelta(days=90))
+    with pytest.raises(IntegrityError, match="one_delegation_of_a_person_at_a_time"), transaction.atomic():
+        Delegation.objects.create(
+            delegator=demo_bank.staff("wanghy"), delegate=demo_bank.staff("qianf"), reason="x", valid_from=DAY,
+            valid_to=DAY + dt.timedelta(days=1),
+        )  # fmt: skip
+    given = Delegation.objects.get(delegate=demo_bank.staff("hewei"))
+    approvals.revoke_delegation(actor=demo_bank.staff("wanghy"), delegation=given, business_date=DAY)
+    delegate("qianf", 7)
 
 
 def test_a_scoped_view_counts_a_connected_set_whole_without_strange_names(demo_bank: DemoBank) -> None:
@@ -263,7 +271,9 @@ def test_a_scoped_view_counts_a_connected_set_whole_without_strange_names(demo_b
 def test_the_lines_sheet_has_numbers_and_the_use_of_public_lines(demo_bank: DemoBank) -> None:
     issued(demo_bank)
     b = demo_bank.customer("B")
-    request = DrawingRequest(demo_bank.facility("B"), 10 * WAN, 0, DAY, is_under_public_line=True)
+    request = DrawingRequest(
+        demo_bank.facility("B"), 10 * WAN, 0, DAY, DAY + dt.timedelta(days=90), is_under_public_line=True
+    )
     request_drawing(actor=demo_bank.staff("zhoulp"), request=request, key="public", business_date=DAY)
     (row,) = [r for r in list_lines(scope=scope_of(demo_bank.staff("wanghy"), as_of=DAY), as_of=DAY)
               if r.kind == "public"]  # fmt: skip

@@ -46,7 +46,7 @@ def ask(bank: DemoBank, code: str, wan: str, *, product: str = "working_capital_
         on: dt.date = DAY, **options: object) -> Drawing:  # fmt: skip
     request = DrawingRequest(
         facility=bank.facility(code, product), amount_fen=Money.from_wan(wan).fen, margin_fen=0, value_date=on,
-        **options,  # type: ignore[arg-type]
+        **{"maturity_date": on + dt.timedelta(days=90), **options},  # type: ignore[arg-type]
     )  # fmt: skip
     key = f"{code}{wan}{product}{on}{sorted(options)}"
     return request_drawing(actor=bank.staff(by), request=request, key=key, business_date=DAY)
@@ -168,7 +168,7 @@ def test_a_drawing_above_the_connected_limit_is_refused_since_2018(demo_bank: De
     refused = ask(demo_bank, "D", "1214.01")
     assert codes(refused) == ["LARGE_EXPOSURE_ABOVE_LIMIT"]
     CapitalFigure.objects.filter(kind="tier1").update(date=dt.date(2018, 3, 31))
-    request = DrawingRequest(demo_bank.facility("D"), 5_000 * WAN, 0, dt.date(2018, 6, 30))
+    request = DrawingRequest(demo_bank.facility("D"), 5_000 * WAN, 0, dt.date(2018, 6, 30), dt.date(2018, 9, 30))
     findings, _ = check_drawing(request=request)
     assert "LARGE_EXPOSURE_ABOVE_LIMIT" not in [f.code for f in findings]
 
@@ -178,10 +178,12 @@ def test_loans_to_one_borrower_are_at_most_ten_percent(demo_bank: DemoBank, wan:
     """X15: A has loans of 1,500 (3.00 %); 10 % of 50,000 allows 3,500 more; pledged loans count in full."""
     Node.objects.update(cap_fen=None)
     Node.objects.filter(kind="CUSTOMER").update(cap_fen=99_000 * WAN)
-    request = DrawingRequest(demo_bank.facility("A"), Money.from_wan(wan).fen, 0, DAY)
+    request = DrawingRequest(demo_bank.facility("A"), Money.from_wan(wan).fen, 0, DAY, DAY + dt.timedelta(days=90))
     findings, _ = check_drawing(request=request)
     assert ("SINGLE_LOANS_ABOVE_SHARE" in [f.code for f in findings]) is refused
-    d_request = DrawingRequest(demo_bank.facility("D"), Money.from_wan("3800.01").fen, 0, DAY)
+    d_request = DrawingRequest(
+        demo_bank.facility("D"), Money.from_wan("3800.01").fen, 0, DAY, DAY + dt.timedelta(days=90)
+    )
     assert "SINGLE_LOANS_ABOVE_SHARE" in [f.code for f in check_drawing(request=d_request)[0]]
 
 
@@ -241,7 +243,7 @@ def test_the_first_credit_at_a_second_branch_is_flagged_the_same_day(demo_bank: 
         actor=None, customer=d, branch=east, product="流贷", number="HT-东", start_date=DAY,
         end_date=dt.date(2026, 6, 30), business_date=DAY,
     )  # fmt: skip
-    request = DrawingRequest(facility, 50 * WAN, 0, DAY)
+    request = DrawingRequest(facility, 50 * WAN, 0, DAY, DAY + dt.timedelta(days=90))
     drawing = request_drawing(actor=demo_bank.staff("liujg"), request=request, key="cb18", business_date=DAY)
     watch.release_drawing(
         actor=demo_bank.staff("wanghy"), drawing=drawing, business_date=DAY, minutes_number="贷审 2 号"
@@ -368,7 +370,7 @@ def test_a_foreign_currency_is_controlled_at_the_rate_of_the_day(
         actor=None, customer=b, branch=b.unit, product="融资性保函", number="HT-USD", start_date=DAY, currency="USD",
         end_date=dt.date(2026, 6, 30), business_date=DAY,
     )  # fmt: skip
-    request = DrawingRequest(facility, 10 * WAN, 0, DAY)
+    request = DrawingRequest(facility, 10 * WAN, 0, DAY, DAY + dt.timedelta(days=90))
     drawing = request_drawing(actor=demo_bank.staff("zhoulp"), request=request, key="usd", business_date=DAY)
     assert drawing.counted_fen == 72 * WAN
     assert ("RATE_MISSING" in codes(drawing)) is refused

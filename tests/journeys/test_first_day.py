@@ -96,7 +96,7 @@ def test_the_way_from_sign_in_to_a_released_drawing(
     page.get_by_role("button", name="提交支用").click()
     refusal = page.locator(".finding-refuse").first
     text = refusal.inner_text()
-    assert "CUSTOMER 明远贸易有限公司" in text
+    assert "明远贸易有限公司的成员额度" in text
     assert "申请 201.00 万元，可用 200.00 万元" in text
     assert "BR-12" in text
 

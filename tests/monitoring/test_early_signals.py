@@ -129,7 +129,7 @@ def test_w13_guarantees_for_others_against_net_assets(firm: Customer) -> None:
     assert raised(firm) == [], "it has ended"
     FinancialStatement.objects.update(period_end_date=dt.date(1998, 12, 31))
     assert raised(firm, BEFORE) == []
-    assert raised(firm, dt.date(2003, 10, 23)) == ["W13"]
+    assert "W13" in raised(firm, dt.date(2003, 10, 23))
 
 
 def rate(bank: SmallBank, firm: Customer, grade: str, on: dt.date) -> None:

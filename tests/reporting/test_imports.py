@@ -179,3 +179,47 @@ def test_a_wrong_deal_is_named_and_nothing_is_written(
         bring(tmp_path, small_bank, "deals", DEALS + row + "\n")
     assert (caught.value.errors[0].line, caught.value.errors[0].column) == (5, column)
     assert not Node.objects.exists()
+
+
+def test_holdings_above_the_whole_of_a_company_on_one_day_are_named(small_bank: SmallBank, tmp_path: Path) -> None:
+    """100 % is taken; a hundredth more is refused at its line, on the days of both, with what is known already."""
+    bring(tmp_path, small_bank, "entities", ENTITIES + "q,李四,个人,,0\n")
+    head = "holder,company,percent,valid_from,valid_to\n"
+    first = head + "p,A,60,2024-01-01,2025-01-01\nq,A,40,,\n"
+    assert counts(bring(tmp_path, small_bank, "holdings", first)) == (2, 0, 0, 0)
+    with pytest.raises(EvidenceError) as caught:
+        bring(tmp_path, small_bank, "holdings", head + "p,A,60.01,2025-01-01,\n")
+    assert [(e.line, e.column) for e in caught.value.errors] == [(2, "percent")]
+    assert "A 2025-01-01 的持股合计 100.01%，超过 100%（第 2 行与库中已有的）" in caught.value.errors[0].reason
+    assert counts(bring(tmp_path, small_bank, "holdings", head + "p,A,60,2025-01-01,\n")) == (1, 0, 0, 0)
+    with pytest.raises(EvidenceError, match="超过 100%（第 2、3 行）"):
+        bring(tmp_path, small_bank, "holdings", head + "p,B,70,,\nq,B,30.5,,\n")
+    assert counts(bring(tmp_path, small_bank, "holdings", head + "p,B,70,,2025-01-01\nq,B,30.5,2025-01-01,\n")) == (
+        2, 0, 0, 0,
+    )  # fmt: skip
+
+
+TITLED = "某银行集团客户股东名册,,\n导出日,2025-06-30,\n,,\n" + HOLDINGS
+
+
+@pytest.mark.parametrize("row", [None, 4])
+def test_titles_below_the_first_row_are_found_or_named(small_bank: SmallBank, tmp_path: Path, row: int | None) -> None:
+    """The row with most known titles; the lines of errors are those of the file."""
+    bring(tmp_path, small_bank, "entities", ENTITIES)
+    file = tmp_path / "list.csv"
+    file.write_text(TITLED + "p,Z,1\n", encoding="utf-8")
+    with pytest.raises(EvidenceError) as caught:
+        import_now(actor=None, table="holdings", path=file, business_date=DAY, header_row=row)
+    assert [(e.line, e.column) for e in caught.value.errors] == [(8, "company")]
+    file.write_text(TITLED, encoding="utf-8")
+    job = import_now(actor=None, table="holdings", path=file, business_date=DAY, header_row=row)
+    assert (counts(job), job.header_row, job.titles) == ((3, 0, 0, 0), 4, ["holder", "company", "percent"])
+
+
+def test_a_row_that_holds_no_titles_is_refused(small_bank: SmallBank, tmp_path: Path) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text(HOLDINGS, encoding="utf-8")
+    for row in (9, 21, 0):
+        with pytest.raises(EvidenceError, match="可作表头"):
+            import_now(actor=None, table="holdings", path=file, business_date=DAY, header_row=row)
+    assert not ImportJob.objects.exists()

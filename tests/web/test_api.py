@@ -264,3 +264,26 @@ def test_the_api_describes_itself(caller: Caller) -> None:
         document["paths"]
     )
     assert caller.http.get("/api/docs").status_code == 200
+
+
+def test_customers_come_in_pages_by_number_each_once(
+    caller: Caller, small_bank: SmallBank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cursor is the last number: a customer added meanwhile neither repeats nor hides another."""
+    monkeypatch.setattr(importlib.import_module("shouxin.web.api.customers"), "PAGE", 2)
+    for place in range(4):
+        add_customer(
+            actor=None, party=create_party(kind="org", name=f"河滨{place}号有限公司"), unit=small_bank.west,
+            owner=small_bank.manager_west, business_date=DAY,
+        )  # fmt: skip
+    seen: list[str] = []
+    cursor = ""
+    for _ in range(4):
+        page = caller.send(f"/customers?q=&cursor={cursor}").json()
+        seen += [row["number"] for row in page["customers"]]
+        cursor = page["next_cursor"]
+        if not cursor:
+            break
+    assert len(seen) == len(set(seen)) == 5
+    assert seen == sorted(seen)
+    assert caller.send(f"/customers?q=&cursor={seen[-1]}").json() == {"customers": [], "next_cursor": ""}

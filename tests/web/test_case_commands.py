@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from shouxin.approvals.models import Case
+from shouxin.approvals.models import Case, Minutes
 from shouxin.cli import cli
 from shouxin.monitoring.models import Alert
 from shouxin.web import case_commands
+from tests.credit import prepared_group, propose, submitted
 from tests.demo import DemoBank
 
 
@@ -58,6 +59,26 @@ def test_a_case_from_a_file_to_its_submission(demo_bank: DemoBank, tmp_path: Pat
     assert Case.objects.get().state == "approved"
     assert number in run("cases", "list", "--as", "zhoulp", "--state", "approved").stdout
     assert run("cases", "show", number, "--as", "suny").exit_code == 2, "another branch"
+
+
+def test_minutes_are_recorded_and_put_to_a_case(demo_bank: DemoBank, tmp_path: Path) -> None:
+    """A meeting to come, a file that is no paper: refused, nothing written; then as on the page, once per number."""
+    prepared_group(demo_bank)
+    case = submitted(demo_bank, propose(demo_bank, "7000"))
+    told = ("cases", "minutes", case.number, "--as", "fengxc", "--minutes", "行办 22 号", "--resolution", "同意")
+    late = run(*told, "--held-on", "2025-07-01")
+    assert (late.exit_code, "晚于营业日" in late.stderr) == (2, True)
+    scan = tmp_path / "scan.pdf"
+    scan.write_bytes(b"no paper")
+    assert run(*told, "--held-on", "2025-06-28", "--file", str(scan)).exit_code == 2
+    assert not Minutes.objects.filter(number="行办 22 号").exists()
+    scan.write_bytes(b"%PDF-1.4 signed")
+    done = run(*told, "--held-on", "2025-06-28", "--attendees", "行长、副行长", "--file", str(scan), "--json")
+    assert done.exit_code == 0, done.output
+    assert document(done)["minutes"] == "行办 22 号"
+    kept = Case.objects.get(pk=case.pk).minutes
+    assert kept is not None
+    assert (kept.meeting, str(kept.held_date), kept.file_name) == ("president", "2025-06-28", "scan.pdf")
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"kind": "exit"}', '{"kind": "other", "subject": "x"}'])

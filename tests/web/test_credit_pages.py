@@ -137,6 +137,8 @@ def test_the_approval_form_prints_and_comes_as_word_and_pdf(demo_bank: DemoBank)
     for words in ("6,600.00", "实地核查属实", demo_bank.customer("D").party.name):
         assert words in text
     assert "{{" not in text
+    assert text.count("    年    月    日") == 5, "two investigators, review, decision, operation sign with a date"
+    assert "审批机构（公章）" in "\n".join(paragraph.text for paragraph in document.paragraphs)
     assert client.get(reverse("case_paper", args=[case.number, "pdf"])).content[:5] == b"%PDF-"
     assert Entry.objects.filter(action="reporting.case.exported").count() == 2
 
@@ -166,8 +168,12 @@ def test_the_certificate_and_the_notice_of_cancellation_print(demo_bank: DemoBan
     approver, branch = sign_in(demo_bank.staff("wanghy")), sign_in(demo_bank.staff("qianf"))
     url = reverse("public_certificate", args=[line.certificate_number])
     certificate = approver.get(url).content.decode()
-    for words in ("固定资产贷款", "境外筹资转贷款", *LAWS):
+    for words in (
+        "固定资产贷款", "境外筹资转贷款", "2,200.00 万元（人民币 22,000,000.00 元）", "（公章）", "负责人签字",
+        "客户签收", *LAWS,
+    ):  # fmt: skip
         assert words in certificate, words
+    assert "CB+" not in certificate, "no code of a requirement on a customer's paper"
     cancel = reverse("public_line_cancel", args=[line.certificate_number])
     assert cancel in approver.get(reverse("customer_credit", args=[b])).content.decode()
     assert cancel not in branch.get(reverse("customer_credit", args=[b])).content.decode()
@@ -179,8 +185,18 @@ def test_the_certificate_and_the_notice_of_cancellation_print(demo_bank: DemoBan
     approver.post(cancel, event)
     notice = approver.get(url).content.decode()
     number = PublicLine.objects.get().notice_number
-    for words in ("取消公开额度授信通知书", number, "重大诉讼", "败诉风险大", "已报批准行备案", *LAWS):
+    for words in (
+        "取消公开额度授信通知书",
+        number,
+        "重大诉讼",
+        "败诉风险大",
+        "已报批准行备案",
+        "（公章）",
+        "客户签收",
+        *LAWS,
+    ):
         assert words in notice, words
+    assert re.search(r'class="no-print[^>]*>已报批准行备案', notice), "the file's own number is not printed"
 
 
 @pytest.mark.clause("CB-05", points="on")
@@ -430,6 +446,24 @@ def test_what_was_entered_about_an_alert_or_a_review_stays_when_it_is_refused(de
     review = Review.objects.create(group=demo_bank.group, due_date=DAY)
     answer = sign_in(demo_bank.staff("fengxc")).post(f"/reviews/{review.pk}/", {"report": "越权填写的报告"})
     assert (answer.status_code, Review.objects.get().state) == (422, Review.State.DUE)
+
+
+def test_a_freeze_waits_among_the_tasks_for_another_person(demo_bank: DemoBank) -> None:
+    number = demo_bank.customer("D").number
+    risk, approver = sign_in(demo_bank.staff("fengxc")), sign_in(demo_bank.staff("wanghy"))
+    url = reverse("line_stop", args=["customer", number])
+    risk.post(url, {"reason": "账户被查封"})
+    assert "账户被查封" in approver.get("/tasks/").content.decode()
+    assert "账户被查封" not in risk.get("/tasks/").content.decode()
+    credit = reverse("customer_credit", args=[number])
+    assert "待另一人复核" in risk.get(credit).content.decode()
+    assert "确认冻结" not in risk.get(credit).content.decode()
+    assert "确认冻结" in approver.get(credit).content.decode()
+    assert "四眼" in risk.post(url, {"act": "confirm"}, follow=True).content.decode()
+    assert "冻结已复核" in approver.post(url, {"act": "confirm"}, follow=True).content.decode()
+    page = risk.get(credit).content.decode()
+    assert "待另一人复核" not in page
+    assert page.count(demo_bank.staff("wanghy").name) >= 1
 
 
 def test_a_policy_version_names_the_limits_it_sets(demo_bank: DemoBank) -> None:

@@ -88,3 +88,21 @@ def test_what_cannot_be_undone_says_why(small_bank: SmallBank) -> None:
     answer = sign_in(small_bank.manager_west).post(f"/imports/{job.pk}/act/", {"act": "undo"}, follow=True)
     assert "不能撤销" in answer.content.decode()
     assert not Customer.objects.exists()
+
+
+def test_the_row_of_the_titles_is_chosen_on_the_page(small_bank: SmallBank, tmp_path: Path) -> None:
+    """Two rows of words above: found by itself; another row may be taken, and one that is none is refused."""
+    client = sign_in(small_bank.manager_west)
+    text = "客户名单 2025,,\n制表人,张三,\n名称,类型,电话\n河滨有限公司,机构,0571-88001234\n"
+    job = upload(client, "customers", text)
+    assert (job.header_row, job.titles) == (3, ["名称", "类型", "电话"])
+    assert 'name="header_row" min="1" max="20" value="3"' in client.get(f"/imports/{job.pk}/").content.decode()
+    page = check(client, job, "name", "kind", "phone")
+    assert "河滨有限公司" in page
+    again = client.post(f"/imports/{job.pk}/check/", {"act": "header", "header_row": "2"}, follow=True)
+    assert "没有列名" in again.content.decode(), "two titles above three columns"
+    client.post(f"/imports/{job.pk}/check/", {"act": "header", "header_row": "4"})
+    job.refresh_from_db()
+    assert (job.header_row, job.titles[0], job.state, job.rows_read) == (4, "河滨有限公司", "staged", 0)
+    refused = client.post(f"/imports/{job.pk}/check/", {"act": "header", "header_row": "30"}, follow=True)
+    assert "可作表头" in refused.content.decode()

@@ -216,7 +216,7 @@ def test_a_refused_drawing_is_422_with_the_article_and_an_accepted_one_goes_on(d
     refused = client.post(url, drawing_form(demo_bank, "201"))
     page = refused.content.decode()
     assert refused.status_code == 422
-    for text in ("CUSTOMER 明远贸易有限公司", "申请 201.00 万元，可用 200.00 万元", "BR-12", "申请不超过 200.00 万元"):
+    for text in ("明远贸易有限公司的成员额度", "申请 201.00 万元，可用 200.00 万元", "BR-12", "申请不超过 200.00 万元"):
         assert text in page
     accepted = client.post(url, drawing_form(demo_bank, "200"))
     assert accepted.status_code == 302

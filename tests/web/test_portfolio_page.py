@@ -4,6 +4,7 @@ import datetime as dt
 import io
 
 from shouxin.audit.models import Entry
+from shouxin.facilities.models import Facility
 from shouxin.limits.models import PortfolioTotal
 from shouxin.reporting import portfolio
 from tests.demo import DAY, WAN, DemoBank
@@ -51,3 +52,24 @@ def test_many_values_of_a_dimension_end_in_one_row(demo_bank: DemoBank) -> None:
     assert found is not None
     (industries,) = found.dimensions
     assert (len(industries.rows), industries.rows[-1].net_fen) == (portfolio.ROWS_MAX + 1, 3 * WAN)
+
+
+def test_balances_count_at_the_branch_that_booked_the_contract(demo_bank: DemoBank) -> None:
+    """A customer of 城西 draws under a contract of the business department: there it stands, as on the group's page."""
+    risk = sign_in(demo_bank.staff("fengxc"))
+    b = demo_bank.customer("B")
+    elsewhere = Facility.objects.filter(customer=b).exclude(branch=b.unit).select_related("node").first()
+    assert elsewhere is not None
+    assert elsewhere.node.booking_unit_id == elsewhere.branch_id
+    risk.post("/portfolio/total/")
+    found = portfolio.find_portfolio(as_of=DAY)
+    assert found is not None
+    branches = {row.value: row for row in next(one for one in found.dimensions if one.code == "BRANCH").rows}
+    booked: dict[str, int] = {}
+    for contract in Facility.objects.select_related("branch", "node"):
+        net = contract.node.pending_fen + contract.node.posted_fen - contract.node.cover_fen
+        booked[contract.branch.name] = booked.get(contract.branch.name, 0) + net
+    assert {name: row.net_fen for name, row in branches.items()} == {name: fen for name, fen in booked.items() if fen}
+    page = risk.get("/portfolio/").content.decode()
+    assert "按订立合同的机构计" in page
+    assert "国家或地区" in page

@@ -41,7 +41,12 @@ def test_wan_is_whole_or_has_two_decimals(fen: object, shown: str) -> None:
 
 @pytest.mark.parametrize(
     ("fen", "shown"),
-    [(7_500 * WAN, "7,500"), (7_500 * WAN + 1, "7,500.000001"), (7_500 * WAN + 10_000, "7,500.01"), (None, "—")],
+    [
+        (7_500 * WAN, "7,500"),
+        (7_500 * WAN + 1, '<span class="approx" title="75,000,000.01 元">≈7,500.00</span>'),
+        (7_500 * WAN + 10_000, "7,500.01"),
+        (None, "—"),
+    ],
 )
 def test_wan_exact_shows_the_last_fen(fen: object, shown: str) -> None:
     assert format_.wan_exact(fen) == shown
@@ -167,7 +172,7 @@ def _refusal(severity: Severity = Severity.REFUSE) -> Finding:
 
 
 @pytest.mark.parametrize(
-    ("language", "message", "unit"), [("zh-hans", "申请 201 万元", "万元"), ("en", "201 asked", "10k CNY")]
+    ("language", "message", "unit"), [("zh-hans", "申请 201 万元", "万元"), ("en", "201 asked", "×10k CNY")]
 )
 def test_a_refusal_shows_what_was_asked_allowed_the_article_and_what_to_do(
     language: str, message: str, unit: str
@@ -265,3 +270,25 @@ def test_the_base_page_shows_navigation_person_and_business_day() -> None:
         page = render_to_string("base.html", context)
     for text in ('href="/customers/" aria-current="page"', "2026-11-23", "王海燕", "总行授信审批部", "跳到正文"):
         assert text in page
+
+
+def test_amounts_below_two_decimals_are_marked_with_the_exact_yuan_behind_them() -> None:
+    fen = 1_866_666_666
+    assert format_.wan_exact(fen) == '<span class="approx" title="18,666,666.66 元">≈1,866.67</span>'
+    assert format_.wan_plain(fen) == "≈1,866.67"
+    assert format_.signed_wan(-fen) == '−<span class="approx" title="18,666,666.66 元">≈1,866.67</span>'
+    assert components.figure("1,866.666666 万元") == "≈1,866.67 万元"
+    assert components.figure("7,500.01 万元，即 15.0000%") == "7,500.01 万元，即 15.0000%"
+
+
+@pytest.mark.parametrize(
+    ("language", "shown"),
+    [("zh-hans", "明远贸易的成员额度：可用 200.00 万元"), ("en", "Customer limit 明远贸易: not enough")],
+)
+def test_a_page_names_a_level_in_words_where_files_have_a_code(language: str, shown: str) -> None:
+    said = Finding(
+        "LIMIT_EXCEEDED", Severity.REFUSE, "CUSTOMER 明远贸易（成员额度）：可用 200.00 万元", "BR-12",
+        message_en="CUSTOMER 明远贸易: not enough",
+    )  # fmt: skip
+    with override(language):
+        assert components.in_language(said) == shown

@@ -7,6 +7,8 @@ operations are different persons is a constraint of the table, not a habit of th
 
 from typing import ClassVar
 
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import DateRangeField, RangeOperators
 from django.db import models
 from django.db.models import F, Q
 
@@ -89,6 +91,20 @@ class Delegation(models.Model):
         constraints: ClassVar = [
             models.CheckConstraint(condition=~Q(delegator=F("delegate")), name="delegation_to_another"),
             models.CheckConstraint(condition=Q(valid_to__gt=F("valid_from")), name="delegation_period_forward"),
+            # A person's acts are in one deputy's hands at a time; what was taken back frees its days.
+            ExclusionConstraint(
+                name="one_delegation_of_a_person_at_a_time",
+                expressions=[
+                    ("delegator", RangeOperators.EQUAL),
+                    (
+                        models.Func(
+                            F("valid_from"), F("valid_to"), function="daterange", output_field=DateRangeField()
+                        ),
+                        RangeOperators.OVERLAPS,
+                    ),
+                ],
+                condition=Q(is_revoked=False),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -297,6 +297,19 @@ def record_minutes(
 
 
 @transaction.atomic
+def minute_case(
+    *, actor: Staff, case: Case, number: str, meeting: str, held_date: dt.date, resolution: str, business_date: dt.date,
+    attendees: str = "", file_name: str = "", file: bytes | None = None,
+) -> Case:  # fmt: skip
+    """Record a meeting's minutes and put them to a case. Raises CaseError as the two steps do; nothing half-done."""
+    minutes = record_minutes(
+        actor=actor, number=number, meeting=meeting, held_date=held_date, resolution=resolution, attendees=attendees,
+        file_name=file_name, file=file, business_date=business_date,
+    )  # fmt: skip
+    return attach_minutes(actor=actor, case=case, minutes=minutes, business_date=business_date)
+
+
+@transaction.atomic
 def attach_minutes(*, actor: Staff, case: Case, minutes: Minutes, business_date: dt.date) -> Case:
     """Put the meeting's minutes to the case before it is decided."""
     case = _locked(case)
@@ -481,17 +494,19 @@ def delegate(
     if not longest.allows(Decimal((valid_to - valid_from).days)):
         raise CaseError(f"委托最长 {longest.decimal:f} 天（{longest.citation}），请缩短期限。")
     _require_text(reason, "事由")
-    Staff.objects.select_for_update().get(pk=actor.pk)
-    other = Delegation.objects.filter(
-        delegator=actor, is_revoked=False, valid_from__lt=valid_to, valid_to__gt=valid_from
-    ).first()
-    if other is not None:
-        raise CaseError(
-            f"{other.valid_from} 至 {other.valid_to} 已委托 {other.delegate.name}，期限重叠；请先撤回或改期限。"
-        )
-    delegation = Delegation.objects.create(
-        delegator=actor, delegate=to, valid_from=valid_from, valid_to=valid_to, reason=reason
-    )
+    try:
+        with transaction.atomic():  # the table has the last word: no two of a person's delegations overlap
+            delegation = Delegation.objects.create(
+                delegator=actor, delegate=to, valid_from=valid_from, valid_to=valid_to, reason=reason
+            )
+    except IntegrityError as error:
+        if "one_delegation_of_a_person_at_a_time" not in str(error):
+            raise
+        other = Delegation.objects.select_related("delegate").filter(
+            delegator=actor, is_revoked=False, valid_from__lt=valid_to, valid_to__gt=valid_from
+        ).first()  # fmt: skip
+        said = f"{other.valid_from} 至 {other.valid_to} 已委托 {other.delegate.name}，" if other else ""
+        raise CaseError(f"{said}期限重叠；请先撤回或改期限。") from error
     audit.record(
         actor=actor, action="approvals.delegation.given", subject=("staff", to.pk),
         summary=f"{actor.name} 委托 {to.name} 代办：{valid_from} 至 {valid_to}", business_date=business_date,

@@ -12,6 +12,9 @@ from shouxin.domain.money import share_of
 
 GRADES = ("pass", "mention", "substandard", "doubtful", "loss")
 GRADE_NAMES = {"pass": "正常", "mention": "关注", "substandard": "次级", "doubtful": "可疑", "loss": "损失"}
+GRADE_NAMES_EN = {
+    "pass": "pass", "mention": "special mention", "substandard": "substandard", "doubtful": "doubtful", "loss": "loss",
+}  # fmt: skip
 
 BRANCH_FORMS = ("分公司", "分支机构")
 """Legal forms of what is a part of a legal person and none itself (A-15)."""

@@ -194,6 +194,14 @@ FINDING_TEXTS: Mapping[str, FindingText] = {
     "LARGE_EXPOSURE_ABOVE_LIMIT": FindingText("Above the large exposure limit.", *_SPLIT),
     "MARGIN_OUTSIDE_AMOUNT": FindingText("The margin lies between zero and the amount.", "更正保证金。", "Correct it."),
     "BEFORE_CONTRACT": FindingText("The value date is before the contract begins.", *_DATES),
+    "MATURITY_MISSING": FindingText(
+        "The maturity is missing.", "填写到期日（maturity_date），晚于起息日。",
+        "Enter the maturity (maturity_date), later than the value date.",
+    ),
+    "FIELD_MISSING": FindingText(
+        "Something that must be said is missing.", "补填所列字段后重新提交。",
+        "Fill in the field that is named, then try again.",
+    ),
     "MATURITY_BEFORE_START": FindingText("The maturity comes after the value date.", *_DATES),
     "COMMITMENT_NOT_FOUND": FindingText(
         "There is no such undrawn commitment.", "重新选择贷款承诺。", "Choose the commitment again."

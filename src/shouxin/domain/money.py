@@ -96,6 +96,20 @@ def format_wan(fen: int) -> str:
     return f"{wan:,.6f}".rstrip("0")
 
 
+def paper_wan(fen: int) -> str:
+    """万元 as papers print it: two decimals, and the exact yuan behind an amount that has more."""
+    if fen % (FEN_PER_WAN // 100) == 0:
+        return format_wan(fen)
+    rounded = (Decimal(fen) / FEN_PER_WAN).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    return f"≈{rounded:,f}（{format_yuan(fen)} 元）"
+
+
+def amount_en(fen: int) -> str:
+    """An amount within an English sentence: ``64,800,000.00 CNY``; no unit of ten thousand that a reader would have to
+    know."""
+    return f"{format_yuan(fen)} CNY"
+
+
 def format_yuan(fen: int) -> str:
     """元 with thousands separators and two decimals."""
     return f"{Decimal(fen) / FEN_PER_YUAN:,.2f}"

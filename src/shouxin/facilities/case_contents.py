@@ -12,13 +12,35 @@ from django.db import transaction
 
 from shouxin.approvals import services as approvals
 from shouxin.approvals.models import Act, Case
-from shouxin.approvals.services import CaseError
+from shouxin.approvals.services import CaseError, CaseRefusedError
 from shouxin.bank.models import RoleAssignment, Staff
 from shouxin.bank.scope import roles_of
+from shouxin.domain.findings import Finding, Severity
 from shouxin.domain.money import FEN_MAX, format_wan
+from shouxin.facilities import rules
 
 _Role = RoleAssignment.Role
 MAY_INITIATE = frozenset({_Role.CUSTOMER_MANAGER, _Role.BRANCH_HEAD})
+
+
+def _period(valid_from: dt.date | None, valid_to: dt.date | None) -> dict[str, str]:
+    """From and to as a case keeps them. Raises CaseRefusedError naming what is missing, or that it is reversed."""
+    fields = (("起始日（valid_from）", valid_from), ("到期日（valid_to）", valid_to))
+    findings = [rules.missing_finding(name) for name, value in fields if value is None]
+    if findings or valid_from is None or valid_to is None:
+        raise CaseRefusedError(findings)
+    if valid_to <= valid_from:
+        text = f"到期日 {valid_to} 须晚于起始日 {valid_from}。"
+        raise CaseRefusedError([Finding("PERIOD_REVERSED", Severity.REFUSE, text, "UC-07")])
+    return {"valid_from": valid_from.isoformat(), "valid_to": valid_to.isoformat()}
+
+
+def _total(fen: int, what: str, article: str) -> int:
+    """The amount that a case is about: above zero, since a case over nothing decides nothing (分)."""
+    if fen == 0:
+        text = f"{what}为 0，没有可以审批的金额（字段 amount）。"
+        raise CaseRefusedError([Finding("AMOUNT_NOT_POSITIVE", Severity.REFUSE, text, article)])
+    return _amount(fen, what)
 
 
 def _amount(fen: int, what: str) -> int:
@@ -29,16 +51,15 @@ def _amount(fen: int, what: str) -> int:
 
 
 def group_line(
-    *, amount_fen: int, sub_limits_fen: Mapping[int, int], valid_from: dt.date, valid_to: dt.date,
+    *, amount_fen: int, sub_limits_fen: Mapping[int, int], valid_from: dt.date | None, valid_to: dt.date | None,
     product_limits_fen: Mapping[int, Mapping[str, int]] | None = None, conditions: str = "", guarantee: str = "",
 ) -> dict[str, Any]:  # fmt: skip
     """A group's line by member and, within a member, by product; all 分. Raises CaseError for a negative amount."""
     return {
-        "amount_fen": _amount(amount_fen, "集团额度"),
+        "amount_fen": _total(amount_fen, "集团额度", "JS-04"),
         "sub_limits": {str(member): _amount(amount, "成员额度") for member, amount in sorted(sub_limits_fen.items())},
         "product_limits": {str(m): _products(row) for m, row in sorted((product_limits_fen or {}).items()) if row},
-        "valid_from": valid_from.isoformat(),
-        "valid_to": valid_to.isoformat(),
+        **_period(valid_from, valid_to),
         "conditions": conditions,
         "guarantee": guarantee,
     }
@@ -49,33 +70,38 @@ def _products(limits_fen: Mapping[str, int]) -> dict[str, int]:
 
 
 def general_line(
-    *, amount_fen: int, valid_from: dt.date, valid_to: dt.date, product_limits_fen: Mapping[str, int] | None = None,
-    guarantee: str = "", conditions: str = "", is_revolving: bool = True,
+    *, amount_fen: int, valid_from: dt.date | None, valid_to: dt.date | None,
+    product_limits_fen: Mapping[str, int] | None = None, guarantee: str = "", conditions: str = "",
+    is_revolving: bool = True,
 ) -> dict[str, Any]:  # fmt: skip
     """A customer's general line and its sub-limits by product (次级额度); all 分. Raises CaseError when negative."""
     return {
-        "amount_fen": _amount(amount_fen, "一般额度"),
+        "amount_fen": _total(amount_fen, "一般额度", "CB-07"),
         "product_limits": _products(product_limits_fen or {}),
-        "valid_from": valid_from.isoformat(),
-        "valid_to": valid_to.isoformat(),
+        **_period(valid_from, valid_to),
         "guarantee": guarantee,
         "conditions": conditions,
         "is_revolving": is_revolving,
     }
 
 
-def public_line(*, amount_fen: int, valid_from: dt.date, valid_to: dt.date, is_renewal: bool = False) -> dict[str, Any]:
+def public_line(
+    *, amount_fen: int, valid_from: dt.date | None, valid_to: dt.date | None, is_renewal: bool = False
+) -> dict[str, Any]:
     """The part of a general line that is promised by certificate; 分."""
     return {
-        "amount_fen": _amount(amount_fen, "公开额度"),
-        "valid_from": valid_from.isoformat(),
-        "valid_to": valid_to.isoformat(),
+        "amount_fen": _total(amount_fen, "公开额度", "CB+1"),
+        **_period(valid_from, valid_to),
         "is_renewal": is_renewal,
     }
 
 
-def customer_exit(*, plan: str, until_date: dt.date) -> dict[str, Any]:
-    """How and until when a customer is left."""
+def customer_exit(*, plan: str, until_date: dt.date | None) -> dict[str, Any]:
+    """How and until when a customer is left. Raises CaseRefusedError naming what is missing."""
+    fields = (("退出方案（plan）", plan.strip()), ("完成日（until_date）", until_date))
+    missing = [rules.missing_finding(name, "CB+8") for name, value in fields if not value]
+    if missing or until_date is None:
+        raise CaseRefusedError(missing)
     return {"plan": plan, "until_date": until_date.isoformat()}
 
 

@@ -24,7 +24,7 @@ from shouxin.domain.credit_rules import (
 )
 from shouxin.domain.exposure import find_guarantee_cycle, intragroup_guarantees_fen
 from shouxin.domain.findings import Finding, Severity
-from shouxin.domain.money import Money, format_wan
+from shouxin.domain.money import Money, amount_en, format_wan
 from shouxin.facilities.models import BankRelatedParty, Drawing, RelatedTransaction
 from shouxin.facilities.selectors import deals_on, domain_deals, totals_of_customers
 from shouxin.groups.models import Candidate, CustomerGroup, Dependence, Guarantee
@@ -213,7 +213,7 @@ def group_guarantees(group: CustomerGroup, *, line_fen: int | None, as_of: dt.da
                 f"集团内循环担保：{path}，担保不增加还款来源。",
                 "W09",
                 "预警信号目录",
-                message_en="Circular guarantees inside the group.",
+                message_en=f"Guarantees inside the group run in a circle: {path}; they add no source of repayment.",
                 remedy="要求以第三方担保或抵押置换。",
             )
         )
@@ -225,6 +225,8 @@ def group_guarantees(group: CustomerGroup, *, line_fen: int | None, as_of: dt.da
                 "GUARANTEE_SHARE", Severity.WARN,
                 f"集团内互保 {format_wan(total)} 万元，占集团额度 {format_wan(line_fen or 0)} 万元的 {share:.2f}%，"
                 f"超过 {line.decimal:f}%。", line.article, line.citation,
+                message_en=f"Guarantees among members, {amount_en(total)}, are {share:.2f}% of the group's line of "
+                f"{amount_en(line_fen or 0)}, above {line.decimal:f}%.",
                 inputs={"集团内互保": f"{format_wan(total)} 万元", "占比": f"{share:.2f}%"},
             )
         )  # fmt: skip
@@ -432,6 +434,9 @@ def judge_transaction(given: TransactionInput, *, as_of: dt.date) -> list[Findin
                 "RELATED_TRANSACTION_TO_REPORT", Severity.WARN,
                 f"关联交易 {format_wan(weight)} 万元，占净资产 {share:.2f}%，达到 {line.decimal:f}%，客户须报告四项内容"
                 + (f"；尚缺：{'、'.join(missing)}" if missing else "，已齐。"), "X21", line.citation,
+                message_en=f"A related transaction of {amount_en(weight)} is {share:.2f}% of net assets, at or above "
+                f"{line.decimal:f}%: the customer reports its four items"
+                + (f"; {len(missing)} of them are missing." if missing else ", which are complete."),
                 inputs={"交易分量": f"{format_wan(weight)} 万元", "占净资产": f"{share:.2f}%"},
             )
         )  # fmt: skip
@@ -442,6 +447,7 @@ def judge_transaction(given: TransactionInput, *, as_of: dt.date) -> list[Findin
             Finding(
                 "PRICE_NOT_FAIR", Severity.WARN, f"价格偏离公允价值 {deviation:.2f}%，超过 {limit.decimal:f}%。", "W08",
                 limit.citation,
+                message_en=f"The price deviates from fair value by {deviation:.2f}%, more than {limit.decimal:f}%.",
             )
         )  # fmt: skip
     return findings

@@ -209,13 +209,15 @@ class PublicLine(models.Model):
 
 
 class LineFreeze(models.Model):
-    """A line stopped by hand; another person lifts it."""
+    """A line stopped by hand, at once; another person confirms the stop, and lifts it."""
 
     customer = models.ForeignKey(Customer, models.PROTECT, null=True, blank=True, related_name="freezes")
     group = models.ForeignKey(CustomerGroup, models.PROTECT, null=True, blank=True, related_name="freezes")
     reason = models.CharField("原因", max_length=200)
     frozen_date = models.DateField("冻结日")
     frozen_by = models.ForeignKey(Staff, models.PROTECT, related_name="+")
+    confirmed_date = models.DateField("复核日", null=True)
+    confirmed_by = models.ForeignKey(Staff, models.PROTECT, null=True, related_name="+", verbose_name="复核人")
     lifted_date = models.DateField("解冻日", null=True)
     lifted_by = models.ForeignKey(Staff, models.PROTECT, null=True, related_name="+")
     lift_reason = models.CharField("解冻原因", max_length=200, blank=True)
@@ -226,6 +228,15 @@ class LineFreeze(models.Model):
             _one_subject("freeze_of_one_subject"),
             models.CheckConstraint(
                 condition=Q(lifted_by__isnull=True) | ~Q(lifted_by=F("frozen_by")), name="freeze_four_eyes"
+            ),
+            models.CheckConstraint(
+                condition=Q(confirmed_by__isnull=True) | ~Q(confirmed_by=F("frozen_by")),
+                name="freeze_confirmed_by_another",
+            ),
+            models.CheckConstraint(
+                condition=Q(confirmed_by__isnull=True, confirmed_date__isnull=True)
+                | Q(confirmed_by__isnull=False, confirmed_date__isnull=False),
+                name="freeze_confirmed_with_date",
             ),
             models.UniqueConstraint(
                 fields=["customer"], condition=Q(lifted_date__isnull=True), name="one_open_freeze_per_customer"

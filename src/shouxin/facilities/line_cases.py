@@ -29,9 +29,9 @@ _Role = RoleAssignment.Role
 
 
 def propose_group_line(
-    *, actor: Staff, group: CustomerGroup, amount_fen: int, sub_limits_fen: Mapping[int, int], valid_from: dt.date,
-    valid_to: dt.date, business_date: dt.date, product_limits_fen: Mapping[int, Mapping[str, int]] | None = None,
-    conditions: str = "", guarantee: str = "",
+    *, actor: Staff, group: CustomerGroup, amount_fen: int, sub_limits_fen: Mapping[int, int],
+    valid_from: dt.date | None, valid_to: dt.date | None, business_date: dt.date,
+    product_limits_fen: Mapping[int, Mapping[str, int]] | None = None, conditions: str = "", guarantee: str = "",
 ) -> Case:  # fmt: skip
     """The lead branch proposes a unified line. Raises CaseError for another branch or an open case (JS-07, A-09).
 
@@ -58,7 +58,7 @@ def propose_group_line(
 
 
 def propose_customer_line(
-    *, actor: Staff, customer: Customer, amount_fen: int, valid_from: dt.date, valid_to: dt.date,
+    *, actor: Staff, customer: Customer, amount_fen: int, valid_from: dt.date | None, valid_to: dt.date | None,
     business_date: dt.date, product_limits_fen: Mapping[str, int] | None = None, guarantee: str = "",
     conditions: str = "", is_revolving: bool = True,
 ) -> Case:  # fmt: skip
@@ -77,7 +77,7 @@ def propose_customer_line(
 
 
 def propose_public_line(
-    *, actor: Staff, customer: Customer, amount_fen: int, valid_from: dt.date, valid_to: dt.date,
+    *, actor: Staff, customer: Customer, amount_fen: int, valid_from: dt.date | None, valid_to: dt.date | None,
     business_date: dt.date, is_renewal: bool = False,
 ) -> Case:  # fmt: skip
     """Propose to promise a part of the general line by certificate (公开额度授信, CB+1)."""
@@ -93,7 +93,9 @@ def propose_public_line(
     )  # fmt: skip
 
 
-def propose_exit(*, actor: Staff, customer: Customer, plan: str, until_date: dt.date, business_date: dt.date) -> Case:
+def propose_exit(
+    *, actor: Staff, customer: Customer, plan: str, until_date: dt.date | None, business_date: dt.date
+) -> Case:
     """Propose to leave a customer: the line is cut to what is used, nothing new is drawn, then it is closed."""
     _require_initiator(actor, business_date)
     _require_in_view(actor, customer, business_date)

@@ -40,7 +40,7 @@ def _node(customer: Customer | None, group: CustomerGroup | None) -> Node:
 
 
 def _require_stopper(actor: Staff, as_of: dt.date) -> None:
-    if not actor.unit.is_head_office or not roles_of(actor, as_of=as_of) & _MAY_STOP:
+    if not may_stop(actor, as_of=as_of):
         raise LineError("额度的冻结与解冻由总行风险审查或授信审批岗办理。")
 
 
@@ -54,7 +54,10 @@ def freeze(
     *, actor: Staff, reason: str, business_date: dt.date, customer: Customer | None = None,
     group: CustomerGroup | None = None,
 ) -> LineFreeze:  # fmt: skip
-    """Stop a customer's or a group's line at once. Repayments go on (I6, I8)."""
+    """Stop a customer's or a group's line at once; another person confirms it. Repayments go on (I6, I8).
+
+    A stop protects the bank and cannot wait for a second person; that it was right is for a second person to say.
+    """
     _require_stopper(actor, business_date)
     _require_reason(reason, "冻结原因")
     node = _node(customer, group)
@@ -68,6 +71,36 @@ def freeze(
     )
     _trace(record, actor, "frozen", f"冻结 {node.name}：{reason}", business_date)
     return record
+
+
+@transaction.atomic
+def confirm_freeze(*, actor: Staff, record: LineFreeze, business_date: dt.date) -> LineFreeze:
+    """Another person confirms a stop. Raises LineError for the one who made it, or when there is nothing to confirm."""
+    _require_stopper(actor, business_date)
+    record = LineFreeze.objects.select_for_update(of=("self",)).get(pk=record.pk)
+    if record.lifted_date is not None:
+        raise LineError("该冻结已解除，无需复核。")
+    if record.confirmed_date is not None:
+        raise LineError("该冻结已复核。")
+    if record.frozen_by_id == actor.pk:
+        raise LineError("冻结人不能自行复核，请由另一人办理（四眼原则）。")
+    record.confirmed_date, record.confirmed_by = business_date, actor
+    record.save(update_fields=["confirmed_date", "confirmed_by"])
+    _trace(record, actor, "freeze_confirmed", f"确认冻结 {_node(record.customer, record.group).name}", business_date)
+    return record
+
+
+def freezes_to_confirm(actor: Staff, *, as_of: dt.date) -> list[LineFreeze]:
+    """Stops that wait for this person's confirmation, the oldest first; none for whoever may not stop a line."""
+    if not may_stop(actor, as_of=as_of):
+        return []
+    waiting = LineFreeze.objects.filter(confirmed_date__isnull=True, lifted_date__isnull=True).exclude(frozen_by=actor)
+    return list(waiting.select_related("customer__party", "group", "frozen_by").order_by("frozen_date", "pk"))
+
+
+def may_stop(actor: Staff, *, as_of: dt.date) -> bool:
+    """Whether somebody may stop lines, confirm and lift stops: risk officers and approvers of head office."""
+    return actor.unit.is_head_office and bool(roles_of(actor, as_of=as_of) & _MAY_STOP)
 
 
 @transaction.atomic
@@ -150,6 +183,14 @@ def finish_exit(*, actor: Staff, customer: Customer, business_date: dt.date) -> 
         actor=actor, action="facilities.line.closed", subject=("customer", customer.pk),
         summary=f"{customer.party.name} 退出完成，额度关闭", business_date=business_date,
     )  # fmt: skip
+
+
+def amount_in_force(customer: Customer, *, is_public: bool) -> int | None:
+    """A customer's general or public line in force, 分; None without one."""
+    lines = PublicLine.objects.filter(status__in=public_lines.OPEN) if is_public else CustomerLine.objects.filter(
+        status=CustomerLine.Status.ACTIVE
+    )  # fmt: skip
+    return lines.filter(customer=customer).order_by("-pk").values_list("amount_fen", flat=True).first()
 
 
 # --- lines and their ends -------------------------------------------------------------------------------------------

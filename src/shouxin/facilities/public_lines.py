@@ -19,7 +19,7 @@ from shouxin.bank.models import RoleAssignment, Staff
 from shouxin.bank.scope import roles_of
 from shouxin.domain.dates import add_months
 from shouxin.domain.findings import Finding, Severity
-from shouxin.domain.money import FEN_PER_WAN, format_wan
+from shouxin.domain.money import FEN_PER_WAN, amount_en, format_wan
 from shouxin.domain.parameters import InForce
 from shouxin.facilities.evaluating import find_rating, is_at_or_above, latest_statement, standing_statements
 from shouxin.facilities.models import CustomerLine, Drawing, FinancialStatement, Overdue, PublicLine
@@ -345,6 +345,11 @@ EVENTS = {
     "investment": "项目投资超过前三年税后利润之和", "restructuring": "合并、分立、破产或重组", "litigation": "重大诉讼",
     "guarantee": "对外担保", "personnel": "重大人事变动", "accident": "重大事故或赔偿",
 }  # fmt: skip
+EVENTS_EN = {
+    "investment": "A project", "restructuring": "A merger, split, bankruptcy or restructuring",
+    "litigation": "Major litigation", "guarantee": "Guarantees for others", "personnel": "A change of key persons",
+    "accident": "A grave accident or a large compensation",
+}  # fmt: skip
 
 
 def judge_event(*, customer: Customer, event: str, amount_fen: int, as_of: dt.date) -> list[Finding]:
@@ -369,7 +374,9 @@ def judge_event(*, customer: Customer, event: str, amount_fen: int, as_of: dt.da
         if not line.allows(share):
             return []
         text = f"{EVENTS[event]} {format_wan(amount_fen)} 万元，占净资产 {share:.2f}%，达到 {line.decimal:f}%"
-        return [_event_finding(text, line.citation)]
+        english = f"{EVENTS_EN[event]} of {amount_en(amount_fen)}, {share:.2f}% of net assets, at or above " \
+                  f"{line.decimal:f}%"  # fmt: skip
+        return [_event_finding(text, english, line.citation)]
     years = book.in_force("public_line.investment_years", as_of)
     if years is None:
         return []
@@ -382,12 +389,14 @@ def judge_event(*, customer: Customer, event: str, amount_fen: int, as_of: dt.da
         if amount_fen <= total:
             return []
         profit = f"前 {years.decimal:f} 年税后利润之和 {format_wan(total)} 万元"
-        return [_event_finding(f"项目投资 {format_wan(amount_fen)} 万元，超过{profit}", years.citation)]
-    return [_event_finding(EVENTS[event], years.citation)]
+        english = f"A project of {amount_en(amount_fen)} exceeds {years.decimal:f} years' profit after tax, {amount_en(total)}"
+        return [_event_finding(f"项目投资 {format_wan(amount_fen)} 万元，超过{profit}", english, years.citation)]
+    return [_event_finding(EVENTS[event], EVENTS_EN[event], years.citation)]
 
 
-def _event_finding(text: str, citation: str) -> Finding:
+def _event_finding(text: str, english: str, citation: str) -> Finding:
     return Finding(
         "PUBLIC_LINE_EVENT", Severity.WARN, f"{text}：银行可以调整或取消公开额度。", "CB+3", citation,
-        message_en="The bank may adjust or cancel the public line.", remedy="由风险部门提出调整或取消意见。",
+        message_en=f"{english}: the bank may adjust or cancel the public line.",
+        remedy="由风险部门提出调整或取消意见。",
     )  # fmt: skip

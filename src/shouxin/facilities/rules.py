@@ -13,7 +13,7 @@ from shouxin.bank.models import CapitalFigure
 from shouxin.bank.selectors import find_capital_figure, find_year_end_capital
 from shouxin.domain.dates import add_months
 from shouxin.domain.findings import Finding, Severity
-from shouxin.domain.money import FEN_PER_WAN, format_wan
+from shouxin.domain.money import FEN_PER_WAN, amount_en, format_wan
 from shouxin.domain.parameters import InForce
 from shouxin.facilities import drawing_checks
 from shouxin.facilities.connections import customers_of
@@ -84,7 +84,8 @@ def judge_group_total(*, amount_fen: int, as_of: dt.date, what: str = "集团授
                 f"超过 {limit.decimal:f}%（{wan(ceiling)}），不得批准。",
                 limit.article,
                 limit.citation,
-                message_en=f"Above {limit.decimal:f}% of year-end net capital ({wan(ceiling)}).",
+                message_en=f"{amount_en(amount_fen)} are {share:.4f}% of the net capital of {year_end.date}, above "
+                f"{limit.decimal:f}% ({amount_en(ceiling)}).",
                 remedy="压降额度，或以银团贷款、联合贷款、贷款转让方式分散。",
                 inputs=inputs,
             )
@@ -139,6 +140,8 @@ def _quarter_end_view(
                 f"{limit.decimal:f}%；限额以年末资本为准，请关注。",
                 "A-04",
                 limit.citation,
+                message_en=f"{amount_en(amount_fen)} are {share:.3f}% of the net capital of {quarter_end.date}, above "
+                f"{limit.decimal:f}%; the limit itself is held against year-end capital.",
                 inputs=inputs,
             )
         ]
@@ -151,6 +154,8 @@ def _quarter_end_view(
                 f"{warn.decimal:f}%。",
                 warn.article,
                 warn.citation,
+                message_en=f"{amount_en(amount_fen)} are {percent(share)} of the net capital of {quarter_end.date}: "
+                f"the warning line of {warn.decimal:f}% is reached.",
                 inputs=inputs,
             )
         ]
@@ -347,9 +352,32 @@ def judge_shape(request: "DrawingRequest") -> list[Finding]:
                 "《集团客户授信业务管理办法》第五条",
             )
         )
-    if request.maturity_date is not None and request.maturity_date <= request.value_date:
+    if request.maturity_date is None:
+        findings.append(
+            Finding("MATURITY_MISSING", Severity.REFUSE, "缺少到期日，不能支用。", "UC-07", inputs={"字段": "到期日"})
+        )
+    elif request.maturity_date <= request.value_date:
         findings.append(Finding("MATURITY_BEFORE_START", Severity.REFUSE, "到期日须晚于起息日。", "UC-07"))
     return findings
+
+
+def judge_contract(*, number: str, start_date: dt.date | None, end_date: dt.date | None) -> list[Finding]:
+    """Whether a contract has a number and a period that ends after it begins (UC-07)."""
+    fields = (
+        ("合同编号（number）", number.strip()),
+        ("起始日（start_date）", start_date),
+        ("到期日（end_date）", end_date),
+    )
+    findings = [missing_finding(name) for name, value in fields if not value]
+    if start_date is not None and end_date is not None and end_date <= start_date:
+        text = f"合同到期日 {end_date} 须晚于起始日 {start_date}。"
+        findings.append(Finding("PERIOD_REVERSED", Severity.REFUSE, text, "UC-07"))
+    return findings
+
+
+def missing_finding(field: str, article: str = "UC-07") -> Finding:
+    """A field that must be said and is not."""
+    return Finding("FIELD_MISSING", Severity.REFUSE, f"缺少{field}。", article, inputs={"字段": field})
 
 
 def judge_commitment(request: "DrawingRequest") -> list[Finding]:

@@ -71,8 +71,15 @@ def open_facility(
     business_date: dt.date,
     currency: str = "CNY",
 ) -> Facility:
-    """Open a contract with its leaf in the limit tree. Raises UnknownProductError outside the catalogue (CB-11)."""
+    """Open a contract with its leaf in the limit tree.
+
+    Raises:
+        UnknownProductError: outside the catalogue (CB-11).
+        InvalidRequestError: no number, or a period that is no period (UC-07).
+    """
     entry = find_product(product, as_of=business_date)
+    if invalid := rules.judge_contract(number=number, start_date=start_date, end_date=end_date):
+        raise InvalidRequestError(invalid)
     node = limits.add_facility_node(
         customer,
         product=entry.code,
@@ -80,6 +87,7 @@ def open_facility(
         name=number,
         valid_from=start_date,
         valid_to=end_date,
+        booking_unit=branch,
     )
     facility = Facility.objects.create(
         number=number,

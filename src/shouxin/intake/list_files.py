@@ -12,8 +12,9 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -28,6 +29,10 @@ UNPACKED_RATIO_FROM = 50_000_000
 COLUMNS_MAX = 200
 SAMPLE_ROWS = 3
 _BLOCK = 1 << 20
+HEADER_ROW_MAX = 20
+"""Titles below this row are no list's titles."""
+Known = Callable[[tuple[str, ...]], int]
+"""How many of a row's cells are titles of the table that comes in."""
 WORKBOOKS = (".xlsx", ".xlsm", ".xls")
 
 
@@ -40,6 +45,7 @@ class ListFile:
     titles: tuple[str, ...]
     encoding: str
     sheet: str = ""
+    header_row: int = 1
     _sheet_rows: list[list[Any]] | None = field(default=None, repr=False)
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
@@ -65,7 +71,8 @@ class ListFile:
         with self.path.open(encoding=codec, newline="") as stream:
             reader = csv.reader(stream, strict=True)
             try:
-                next(reader, None)
+                for _ in range(self.header_row):
+                    next(reader, None)
                 line = reader.line_num + 1
                 for cells in reader:
                     if any(cells) and not "".join(cells).isspace():
@@ -78,30 +85,53 @@ class ListFile:
 
     def _rows_of_sheet(self, values: list[list[Any]]) -> Iterator[tuple[int, list[str]]]:
         width = len(self.titles)
-        for line, row in enumerate(values[1:], start=2):
+        for line, row in enumerate(values[self.header_row :], start=self.header_row + 1):
             cells = [_cell_text(cell) for cell in row[:width]]
             if any(cell.strip() for cell in cells):
                 yield line, cells
 
 
-def open_list(path: Path, *, name: str = "", sheet: str = "") -> ListFile:
+def open_list(
+    path: Path, *, name: str = "", sheet: str = "", header_row: int | None = 1, known: Known | None = None
+) -> ListFile:
     """Look at a file without reading it whole.
+
+    ``header_row`` is the row of the titles, from 1; None finds it: the row, of the first ones, in which ``known``
+    recognises most titles, and the first row when it recognises no more than one anywhere else.
 
     Raises:
         EvidenceError: it is no list: wrong kind, encoding, titles, or a danger to this machine.
     """
     name = name or path.name
     if path.suffix.lower() in WORKBOOKS or _looks_like_workbook(path):
-        return _open_workbook(path, name, sheet)
+        return _open_workbook(path, name, sheet, header_row, known)
     encoding = _encoding_of(path, name)
     codec = "utf-8-sig" if encoding == "UTF-8" else "gb18030"
     with path.open(encoding=codec, newline="") as stream:
         try:
-            titles = next(csv.reader(stream, strict=True), [])
-            below = next(csv.reader(stream, strict=True), [])
+            head = list(islice(csv.reader(stream, strict=True), max(HEADER_ROW_MAX, header_row or 1) + 1))
         except csv.Error as error:
             raise _refused(name, f"CSV 格式有误：{error}", "CSV_BROKEN") from error
-    return ListFile(path, name, _titles(name, titles, below), encoding)
+    row = _header_row(name, head, header_row, known)
+    titles, below = head[row - 1 :][:1], head[row:][:1]
+    return ListFile(path, name, _titles(name, _first(titles), _first(below), row), encoding, header_row=row)
+
+
+def _first(rows: list[list[str]]) -> list[str]:
+    return rows[0] if rows else []
+
+
+def _header_row(name: str, head: list[list[str]], asked: int | None, known: Known | None) -> int:
+    """The row that is asked for, or the one that looks most like titles."""
+    if asked is not None:
+        if not 1 <= asked <= HEADER_ROW_MAX or (asked > 1 and asked > len(head)):
+            raise _refused(
+                name, f"没有第 {asked} 行可作表头，请填 1 至 {min(HEADER_ROW_MAX, len(head))}", "HEADER_ROW_WRONG"
+            )
+        return asked
+    scores = [known(tuple(title.strip() for title in row)) for row in head[:HEADER_ROW_MAX]] if known else []
+    best = max(scores, default=0)
+    return scores.index(best) + 1 if best >= 2 and best > scores[0] else 1
 
 
 def _looks_like_workbook(path: Path) -> bool:
@@ -142,7 +172,7 @@ def _encoding_of(path: Path, name: str) -> str:
     raise _refused(name, "文件末尾的字符不完整，可能没有传完，请重新上传", "FILE_CUT_OFF", line)
 
 
-def _open_workbook(path: Path, name: str, sheet: str) -> ListFile:
+def _open_workbook(path: Path, name: str, sheet: str, header_row: int | None, known: Known | None) -> ListFile:
     if zipfile.is_zipfile(path):
         _refuse_bomb(path, name)
     elif path.suffix.lower() != ".xls":
@@ -157,11 +187,14 @@ def _open_workbook(path: Path, name: str, sheet: str) -> ListFile:
         values = book.get_sheet_by_name(chosen).to_python(skip_empty_area=False)
     except (CalamineError, OSError, IndexError) as error:
         raise _refused(name, f"不是可读的 Excel 文件：{error}", "WORKBOOK_BROKEN") from error
-    head = [_cell_text(cell) for cell in values[0]] if values else []
-    below = [_cell_text(cell) for cell in values[1]] if len(values) > 1 else []
-    while head and not head[-1].strip() and not any(_cell_text(row[len(head) - 1]).strip() for row in values[1:50]):
+    first = [[_cell_text(cell) for cell in row] for row in values[: max(HEADER_ROW_MAX, header_row or 1) + 1]]
+    row = _header_row(name, first, header_row, known)
+    head, below = _first(first[row - 1 :]), _first(first[row:])
+    under = values[row : row + 50]
+    while head and not head[-1].strip() and not any(_cell_text(cells[len(head) - 1]).strip() for cells in under):
         head.pop()
-    return ListFile(path, name, _titles(name, head, below), path.suffix.lower().lstrip(".") or "xlsx", chosen, values)
+    encoding = path.suffix.lower().lstrip(".") or "xlsx"
+    return ListFile(path, name, _titles(name, head, below, row), encoding, chosen, row, values)
 
 
 def _refuse_bomb(path: Path, name: str) -> None:
@@ -205,21 +238,27 @@ def _unfolded_size(stream: BinaryIO, entry: zipfile.ZipInfo, most: int) -> int:
     return total
 
 
-def _titles(name: str, titles: list[str], below: list[str]) -> tuple[str, ...]:
+def _titles(name: str, titles: list[str], below: list[str], row: int = 1) -> tuple[str, ...]:
     """The titles, each there and each once: merged header cells and doubled headers are named by their places."""
     found = tuple(title.strip().lstrip("\ufeff") for title in titles)
     if not any(found):
-        raise _refused(name, "第一行没有列名", "HEADER_MISSING")
+        raise _refused(name, f"第 {row} 行没有列名；表头不在这一行时请指定表头所在行", "HEADER_MISSING", row)
     if len(found) > COLUMNS_MAX:
         raise _refused(name, f"有 {len(found)} 列，最多 {COLUMNS_MAX} 列", "TOO_MANY_COLUMNS")
     errors = []
     for place, title in enumerate(found, start=1):
         if not title and (place <= len(below) and below[place - 1].strip()):
             errors.append(
-                RowError(name, 1, f"第 {place} 列", "没有列名：表头可能有合并单元格，请拆开并逐列填写", "HEADER_MERGED")
+                RowError(
+                    name,
+                    row,
+                    f"第 {place} 列",
+                    "没有列名：表头可能有合并单元格，请拆开并逐列填写，或指定表头所在行",
+                    "HEADER_MERGED",
+                )
             )
         elif title and found.index(title) != place - 1:
-            errors.append(RowError(name, 1, title, f"列名重复：第 {found.index(title) + 1} 列与第 {place} 列",
+            errors.append(RowError(name, row, title, f"列名重复：第 {found.index(title) + 1} 列与第 {place} 列",
                                    "COLUMN_DUPLICATE"))  # fmt: skip
     if errors:
         raise EvidenceError(errors)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from psycopg.types.json import Jsonb
 from psycopg.types.range import DateRange
 
+from shouxin.bank.models import OrgUnit
 from shouxin.groups.models import CustomerGroup
 from shouxin.limits.ledger import Answer, KeyReusedError, LedgerError, NodeState, Refusal, call, read, require
 from shouxin.limits.models import Node
@@ -196,15 +197,17 @@ def ensure_product_node(customer: Customer, *, product: str, name: str) -> Node:
 
 
 def add_facility_node(
-    customer: Customer, *, product: str, product_name: str, name: str, valid_from: dt.date, valid_to: dt.date
-) -> Node:
-    """A leaf to reserve on: one contract with its period (UC-07)."""
+    customer: Customer, *, product: str, product_name: str, name: str, valid_from: dt.date, valid_to: dt.date,
+    booking_unit: OrgUnit | None = None,
+) -> Node:  # fmt: skip
+    """A leaf to reserve on: one contract with its period (UC-07) and the branch that booked it."""
     return Node.objects.create(
         kind=Node.Kind.FACILITY,
         parent=ensure_product_node(customer, product=product, name=product_name),
         customer=customer,
         product=product,
         name=name,
+        booking_unit=booking_unit,
         article="UC-07",
         valid_from=valid_from,
         valid_to=valid_to,

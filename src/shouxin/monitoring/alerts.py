@@ -21,6 +21,7 @@ from shouxin.policy import load_book
 
 _Role = RoleAssignment.Role
 _MAY_RAISE = frozenset({_Role.CUSTOMER_MANAGER, _Role.BRANCH_HEAD, _Role.RISK_OFFICER, _Role.IDENTIFICATION_OFFICER})
+EVIDENCE_LENGTH_MAX = 200  # of the column that keeps it
 _RANK = {Alert.Level.INFO: 0, Alert.Level.WARN: 1, Alert.Level.RED: 2}
 
 
@@ -32,7 +33,8 @@ class AlertError(ValueError):
 def raise_alert(
     *, code: str, message: str, business_date: dt.date, customer: Customer | None = None,
     group: CustomerGroup | None = None, level: str = Alert.Level.WARN, inputs: Mapping[str, str] | None = None,
-    key: str = "", raised_by: Staff | None = None,
+    key: str = "", raised_by: Staff | None = None, message_en: str = "", event_date: dt.date | None = None,
+    evidence: str = "",
 ) -> Alert:  # fmt: skip
     """Open an alert, or bring the open one of the same key up to date; every branch concerned is told at once.
 
@@ -49,15 +51,16 @@ def raise_alert(
     open_one = Alert.objects.select_for_update().filter(key=identity).exclude(state=Alert.State.CLOSED).first()
     if open_one is not None:
         if _RANK[Alert.Level(level)] > _RANK[Alert.Level(open_one.level)]:
-            open_one.level, open_one.message = level, message
+            open_one.level, open_one.message, open_one.message_en = level, message, message_en
             open_one.inputs = dict(inputs or {})
-            open_one.save(update_fields=["level", "message", "inputs"])
+            open_one.save(update_fields=["level", "message", "message_en", "inputs"])
         return open_one
     alert = Alert.objects.create(
         code=code, risk_type=signal.risk_type, level=level, customer=customer, group=group, message=message,
-        inputs=dict(inputs or {}), key=identity, opened_date=business_date, owner=_owner(customer, group),
+        message_en=message_en, inputs=dict(inputs or {}), key=identity, opened_date=business_date,
+        owner=_owner(customer, group),
         due_date=business_date + dt.timedelta(days=int(due_days.decimal)),
-        raised_by=raised_by,
+        raised_by=raised_by, event_date=event_date, evidence=evidence,
     )  # fmt: skip
     AlertNotice.objects.bulk_create(
         AlertNotice(alert=alert, unit_id=unit, sent_date=business_date)
@@ -94,16 +97,24 @@ def _units(customer: Customer | None, group: CustomerGroup | None, as_of: dt.dat
 
 def report(
     *, actor: Staff, code: str, message: str, business_date: dt.date, customer: Customer | None = None,
-    group: CustomerGroup | None = None, level: str = Alert.Level.WARN,
+    group: CustomerGroup | None = None, level: str = Alert.Level.WARN, event_date: dt.date | None = None,
+    evidence: str = "",
 ) -> Alert:  # fmt: skip
-    """Somebody reports a signal that no book shows. Raises AlertError without a description or the right to."""
+    """Somebody reports a signal that no book shows, with the day it happened and what shows it.
+
+    Raises AlertError without a description or the right to, and for a day that is still to come.
+    """
     if not roles_of(actor, as_of=business_date) & _MAY_RAISE:
         raise AlertError("预警由客户经理、支行行长、风险审查或集团认定岗提出。")
     if code not in CATALOGUE or not message.strip():
         raise AlertError("请选择信号并写明情况。")
+    if event_date is not None and event_date > business_date:
+        raise AlertError(f"发生日 {event_date} 晚于营业日 {business_date}，请更正。")
+    if len(evidence) > EVIDENCE_LENGTH_MAX:
+        raise AlertError(f"依据材料最多 {EVIDENCE_LENGTH_MAX} 个字。")
     return raise_alert(
         code=code, message=message.strip(), business_date=business_date, customer=customer, group=group, level=level,
-        raised_by=actor,
+        raised_by=actor, event_date=event_date or business_date, evidence=evidence.strip(),
     )  # fmt: skip
 
 

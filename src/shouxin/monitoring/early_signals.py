@@ -6,7 +6,7 @@ a closed alert does not come back until there is a new fact. Everything is read 
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
@@ -17,32 +17,27 @@ from django.db.models import Q
 from shouxin.bank.models import RoleAssignment, Staff
 from shouxin.bank.scope import roles_of
 from shouxin.domain.early_warning import Period, comparable, drop_pct, falls, leverage_pct, notches_down, turnover
-from shouxin.domain.money import format_wan
+from shouxin.domain.money import amount_en, format_wan
 from shouxin.domain.parameters import InForce, NotInForceError
 from shouxin.facilities import public_lines
 from shouxin.facilities.evaluating import standing_statements
 from shouxin.facilities.models import CreditRating, Evaluation, FinancialStatement
 from shouxin.groups.models import Agreement, Guarantee, Holding, Post
 from shouxin.monitoring.alerts import AlertError, raise_alert
+from shouxin.monitoring.conduct_signals import conduct_of
 from shouxin.monitoring.models import Alert
+from shouxin.monitoring.shown import Shown
 from shouxin.parties.models import Customer
 from shouxin.policy import load_book
 
 BATCH = 500
 _FLOWS = {"sales": "销售收入", "net_profit": "净利润", "operating_cash_flow": "经营现金流"}
-_TURNS = {"receivables": ("sales", "应收账款周转"), "stock": ("cost_of_sales", "存货周转")}
+_FLOWS_EN = {"sales": "sales", "net_profit": "net profit", "operating_cash_flow": "operating cash flow"}
+_TURNS = {
+    "receivables": ("sales", "应收账款周转", "receivables"), "stock": ("cost_of_sales", "存货周转", "stock"),
+}  # fmt: skip
 _CONTROLLER = "actual_controller"
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A signal that the data show: what it says, the figures behind it, and the value it was held against."""
-
-    code: str
-    key: str
-    message: str
-    inputs: Mapping[str, str]
-    line: InForce
+_JOINS = (":", "'")
 
 
 @dataclass(slots=True)
@@ -54,6 +49,7 @@ class _Data:
     ratings: list[CreditRating] = field(default_factory=list)
     evaluations: list[Evaluation] = field(default_factory=list)
     guaranteed_fen: int = 0
+    statement_ends: list[dt.date] = field(default_factory=list)
 
 
 def raise_early_signals(customers: Iterable[Customer], *, as_of: dt.date) -> list[Alert]:
@@ -74,7 +70,7 @@ def raise_early_signals(customers: Iterable[Customer], *, as_of: dt.date) -> lis
             raised.append(
                 raise_alert(
                     code=signal.code, customer=customer, business_date=as_of, key=signal.key, message=signal.message,
-                    inputs={**signal.inputs, **basis_of(signal.line)},
+                    message_en=signal.message_en, inputs={**signal.inputs, **basis_of(signal.line)},
                 )
             )  # fmt: skip
     return raised
@@ -83,16 +79,22 @@ def raise_early_signals(customers: Iterable[Customer], *, as_of: dt.date) -> lis
 def basis_of(line: InForce) -> dict[str, str]:
     """The value a signal was held against, with its article, for the alert's inputs."""
     sign = {">=": "≥", "<=": "≤"}.get(line.parameter.comparison, line.parameter.comparison)
-    unit = {"percent": "%", "days": " 天", "count": ""}.get(line.parameter.unit, "")
+    unit = {"percent": "%", "days": " 天", "months": " 个月", "count": ""}.get(line.parameter.unit, "")
+    text = line.value.text
     return {
-        "阈值": f"{sign} {line.value.text}{unit}",
+        "阈值": "、".join(text) if isinstance(text, tuple) else f"{sign} {text}{unit}".strip(),
         "依据": f"{line.value.citation}（{line.value.article}）",
     }
 
 
 def _shown_by(customers: Sequence[Customer], as_of: dt.date) -> Iterator[tuple[Customer, Shown]]:
     changes = _changes(customers, as_of)
-    for data in _read(customers, as_of):
+    read = _read(customers, as_of)
+    conduct = conduct_of(
+        customers, as_of=as_of, statements={data.customer.pk: data.statement_ends for data in read},
+        evaluations={data.customer.pk: data.evaluations for data in read},
+    )  # fmt: skip
+    for data in read:
         customer = data.customer
         for rule in (_leverage, _decline, _turnover, _investment, _guarantees, _downgrade, _other_banks):
             try:
@@ -100,7 +102,7 @@ def _shown_by(customers: Sequence[Customer], as_of: dt.date) -> Iterator[tuple[C
                     yield customer, shown
             except NotInForceError:
                 continue  # the signal did not exist on that day
-        for shown in changes.get(customer.party_id, ()):
+        for shown in (*changes.get(customer.party_id, ()), *conduct[customer.pk]):
             yield customer, shown
 
 
@@ -119,6 +121,7 @@ def _read(customers: Sequence[Customer], as_of: dt.date) -> list[_Data]:
     for guarantee in Guarantee.objects.filter(_in_force(as_of), guarantor__in=by_party):
         found[by_party[guarantee.guarantor_id]].guaranteed_fen += guarantee.amount_fen
     for data in found.values():
+        data.statement_ends = sorted((period.end for period in data.periods), reverse=True)
         data.periods = comparable(data.periods)
     return list(found.values())
 
@@ -142,13 +145,15 @@ def _leverage(data: _Data, as_of: dt.date) -> Iterator[Shown]:
     limit = public_lines.leverage_limit(data.customer, as_of=as_of)
     if not limit.allows(now):
         text = f"资产负债率 {now:.2f}%（{end}），超过 {limit.decimal:f}%。"
-        yield Shown("W14", f"W14:{data.customer.pk}:{end}", _about(data, text), inputs, limit)
+        english = f"has liabilities of {now:.2f}% of its assets ({end}), above {limit.decimal:f}%."
+        yield Shown("W14", f"W14:{data.customer.pk}:{end}", *_about(data, text, english), inputs, limit)
         return
     before = leverage_pct(data.periods[1].items) if len(data.periods) > 1 else None
     if before is not None and rise_line.allows(now - before):
         text = f"资产负债率一年上升 {now - before:.2f} 个百分点，至 {now:.2f}%（{end}）。"
+        english = f"'s liabilities rose by {now - before:.2f} points of assets in a year, to {now:.2f}% ({end})."
         inputs["上年同期"] = f"{before:.2f}%"
-        yield Shown("W14", f"W14:{data.customer.pk}:{end}", _about(data, text), inputs, rise_line)
+        yield Shown("W14", f"W14:{data.customer.pk}:{end}", *_about(data, text, english), inputs, rise_line)
 
 
 def _decline(data: _Data, as_of: dt.date) -> Iterator[Shown]:
@@ -167,7 +172,9 @@ def _decline(data: _Data, as_of: dt.date) -> Iterator[Shown]:
         for item in found
     }
     names = "、".join(f"{_FLOWS[item]}连续 {fallen[item]} 期下降" for item in found)
-    yield Shown("W15", f"W15:{data.customer.pk}:{end}", _about(data, f"{names}（至 {end}）。"), inputs, line)
+    english = ", ".join(f"{_FLOWS_EN[item]} {fallen[item]} periods in a row" for item in found)
+    said = _about(data, f"{names}（至 {end}）。", f": falling {english} (to {end}).")
+    yield Shown("W15", f"W15:{data.customer.pk}:{end}", *said, inputs, line)
 
 
 def _turnover(data: _Data, as_of: dt.date) -> Iterator[Shown]:
@@ -177,17 +184,21 @@ def _turnover(data: _Data, as_of: dt.date) -> Iterator[Shown]:
         return
     now, before = data.periods[0], data.periods[1]
     inputs: dict[str, str] = {}
-    texts = []
-    for balance, (flow, name) in _TURNS.items():
+    texts, english = [], []
+    for balance, (flow, name, name_en) in _TURNS.items():
         old = turnover(before.items, flow=flow, balance=balance)
         new = turnover(now.items, flow=flow, balance=balance)
         drop = drop_pct(old, new) if old is not None and new is not None else None
         if drop is not None and line.allows(drop):
             inputs[name] = f"{old:.2f} → {new:.2f} 次"
             texts.append(f"{name}下降 {drop:.2f}%")
+            english.append(f"{name_en} by {drop:.2f}%")
     if texts:
         key = f"W16:{data.customer.pk}:{now.end}"
-        yield Shown("W16", key, _about(data, f"{'、'.join(texts)}（{now.end}）。"), inputs, line)
+        said = _about(
+            data, f"{'、'.join(texts)}（{now.end}）。", f": turnover slower, {' and '.join(english)} ({now.end})."
+        )
+        yield Shown("W16", key, *said, inputs, line)
 
 
 def _investment(data: _Data, as_of: dt.date) -> Iterator[Shown]:
@@ -205,7 +216,9 @@ def _investment(data: _Data, as_of: dt.date) -> Iterator[Shown]:
     growth = "新增" if has_begun or drop is None else f"增长 {-drop:.2f}%"
     text = f"长期投资一年{growth}：{format_wan(before)} → {format_wan(now)} 万元（{end}）。"
     inputs = {"长期投资": f"{format_wan(before)} → {format_wan(now)} 万元"}
-    yield Shown("W24", f"W24:{data.customer.pk}:{end}", _about(data, text), inputs, line)
+    grown = "began" if has_begun or drop is None else f"grew by {-drop:.2f}%"
+    english = f": long-term investment {grown} in a year, {amount_en(before)} → {amount_en(now)} ({end})."
+    yield Shown("W24", f"W24:{data.customer.pk}:{end}", *_about(data, text, english), inputs, line)
 
 
 def _guarantees(data: _Data, as_of: dt.date) -> Iterator[Shown]:
@@ -223,7 +236,11 @@ def _guarantees(data: _Data, as_of: dt.date) -> Iterator[Shown]:
             "占比": f"{share:.2f}%",
         }
         key = f"W13:{data.customer.pk}:{data.periods[0].end}:{data.guaranteed_fen}"
-        yield Shown("W13", key, _about(data, text), inputs, line)
+        english = (
+            f"guarantees {amount_en(data.guaranteed_fen)} for others, {share:.2f}% of its net assets, at or above "
+            f"{line.decimal:f}%."
+        )
+        yield Shown("W13", key, *_about(data, text, english), inputs, line)
 
 
 # --- ratings, other banks -------------------------------------------------------------------------------------------
@@ -239,7 +256,10 @@ def _downgrade(data: _Data, as_of: dt.date) -> Iterator[Shown]:
     if line.allows(Decimal(fall)):
         text = f"信用等级由 {before.grade}（{before.rated_date}）下调 {fall} 级至 {now.grade}（{now.rated_date}）。"
         inputs = {"原等级": before.grade, "现等级": now.grade, "下调级数": str(fall)}
-        yield Shown("W21", f"W21:{now.pk}", _about(data, text), inputs, line)
+        english = (
+            f"was rated down by {fall} notches: {before.grade} ({before.rated_date}) → {now.grade} ({now.rated_date})."
+        )
+        yield Shown("W21", f"W21:{now.pk}", *_about(data, text, english), inputs, line)
 
 
 def _other_banks(data: _Data, as_of: dt.date) -> Iterator[Shown]:
@@ -249,20 +269,26 @@ def _other_banks(data: _Data, as_of: dt.date) -> Iterator[Shown]:
     if not known:
         return
     latest = known[0]
-    pairs = [("预计", latest.other_banks_now_fen, latest.other_banks_expected_fen)]
+    pairs = [("预计", "are expected to reduce", latest.other_banks_now_fen, latest.other_banks_expected_fen)]
     if len(known) > 1:
-        pairs.insert(0, ("已", known[1].other_banks_now_fen, latest.other_banks_now_fen))
-    for word, before, now in pairs:
+        pairs.insert(0, ("已", "have reduced", known[1].other_banks_now_fen, latest.other_banks_now_fen))
+    for word, verb, before, now in pairs:
         drop = drop_pct(before, now) if before is not None and now is not None else None
         if drop is not None and line.allows(drop):
             change = f"{format_wan(before or 0)} → {format_wan(now or 0)} 万元"
             text = f"他行{word}压缩授信 {drop:.2f}%：{change}（{latest.evaluated_date} 评价）。"
-            yield Shown("W22", f"W22:{latest.pk}", _about(data, text), {"他行授信": change}, line)
+            english = (
+                f": other banks {verb} their credit by {drop:.2f}%, {amount_en(before or 0)} → {amount_en(now or 0)} "
+                f"(evaluation of {latest.evaluated_date})."
+            )
+            yield Shown("W22", f"W22:{latest.pk}", *_about(data, text, english), {"他行授信": change}, line)
             return
 
 
-def _about(data: _Data, text: str) -> str:
-    return f"{data.customer.party.name} {text}"
+def _about(data: _Data, text: str, english: str) -> tuple[str, str]:
+    """The sentence about a customer in both languages."""
+    name = data.customer.party.name
+    return f"{name} {text}", f"{name}{'' if english[0] in _JOINS else ' '}{english}"
 
 
 # --- evidence: holders, controllers, key posts ----------------------------------------------------------------------
@@ -310,7 +336,9 @@ def _changes(customers: Sequence[Customer], as_of: dt.date) -> dict[int, list[Sh
             kinds = "、".join(sorted({what for what, _who in new | old}))
             text = f"{parties[company].party.name} 于 {day} 变更{kinds}：{inputs.get('变更前', '—')} → " \
                    f"{inputs.get('变更后', '—')}。"  # fmt: skip
-            found[company].append(Shown("W11", f"W11:{company}:{day}", text, inputs, line))
+            english = f"{parties[company].party.name} changed on {day}: {inputs.get('变更前', '—')} → " \
+                      f"{inputs.get('变更后', '—')}."  # fmt: skip
+            found[company].append(Shown("W11", f"W11:{company}:{day}", text, english, inputs, line))
     return found
 
 
@@ -347,6 +375,6 @@ def report_event(
     return raise_alert(
         code=_EVENT_CODES[event], customer=customer, business_date=business_date, raised_by=actor,
         key=f"{_EVENT_CODES[event]}:event:{customer.pk}:{event}",
-        message=f"{customer.party.name} {finding.message}",
+        message=f"{customer.party.name} {finding.message}", message_en=f"{customer.party.name}: {finding.english}",
         inputs={"涉及金额": f"{format_wan(amount_fen)} 万元", "依据": f"{finding.citation}（{finding.article}）"},
     )  # fmt: skip

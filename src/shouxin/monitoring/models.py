@@ -30,6 +30,7 @@ class Alert(models.Model):
     customer = models.ForeignKey(Customer, models.PROTECT, null=True, blank=True, related_name="alerts")
     group = models.ForeignKey(CustomerGroup, models.PROTECT, null=True, blank=True, related_name="alerts")
     message = models.TextField("内容")
+    message_en = models.TextField("内容（英文）", blank=True, default="")
     inputs = models.JSONField(default=dict)
     key = models.CharField(max_length=120)
     opened_date = models.DateField("发现日")
@@ -42,6 +43,8 @@ class Alert(models.Model):
     closed_by = models.ForeignKey(Staff, models.PROTECT, null=True, related_name="+")
     closed_date = models.DateField("关闭日", null=True)
     raised_by = models.ForeignKey(Staff, models.PROTECT, null=True, related_name="+")
+    event_date = models.DateField("发生日", null=True)
+    evidence = models.CharField("依据材料", max_length=200, blank=True, default="")
 
     class Meta:
         ordering: ClassVar = ["-opened_date", "-id"]
@@ -68,6 +71,11 @@ class Alert(models.Model):
     def risk_code(self) -> str:
         """R1 … R5 of the rule (BR-05)."""
         return RISK_CODES[self.risk_type]
+
+    @property
+    def english(self) -> str:
+        """The sentence in English; what a person wrote stays as it was written."""
+        return self.message_en or self.message
 
 
 class AlertNotice(models.Model):

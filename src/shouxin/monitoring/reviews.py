@@ -3,7 +3,7 @@
 import datetime as dt
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from shouxin.audit import services as audit
 from shouxin.bank.models import RoleAssignment, Staff
@@ -69,6 +69,21 @@ def reviews_in_view(scope: DataScope, *, as_of: dt.date) -> QuerySet[Review]:
     customers = visible_customers(scope)
     groups = memberships_on(as_of).filter(customer__in=customers).values("group")
     return reviews.filter(customer__in=customers) | reviews.filter(group__in=groups)
+
+
+def reviews_to_do(person: Staff, *, as_of: dt.date) -> list[Review]:
+    """Reviews that wait: the report for managers and branch heads, the opinion for another risk officer."""
+    roles = roles_of(person, as_of=as_of)
+    waiting = Q()
+    if roles & {_Role.CUSTOMER_MANAGER, _Role.BRANCH_HEAD}:
+        waiting |= Q(state=Review.State.DUE)
+    if _Role.RISK_OFFICER in roles:
+        waiting |= Q(state=Review.State.REPORTED) & ~Q(reported_by=person)
+    if not waiting:
+        return []
+    seen = reviews_in_view(scope_of(person, as_of=as_of), as_of=as_of).values("pk")
+    found = Review.objects.filter(waiting, pk__in=seen).select_related("customer__party", "group", "reported_by")
+    return list(found.order_by("due_date", "pk"))
 
 
 @transaction.atomic

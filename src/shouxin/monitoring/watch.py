@@ -9,9 +9,9 @@ from django.db.models import Q
 
 from shouxin.bank.models import Staff
 from shouxin.bank.scope import DataScope, Reach
-from shouxin.domain.credit_rules import GRADE_NAMES, days_overdue
+from shouxin.domain.credit_rules import GRADE_NAMES, GRADE_NAMES_EN, days_overdue
 from shouxin.domain.findings import Finding
-from shouxin.domain.money import format_wan
+from shouxin.domain.money import amount_en, format_wan
 from shouxin.facilities import connections, public_lines, rules, servicing
 from shouxin.facilities import services as drawings
 from shouxin.facilities.models import AssetClass, Deal, Drawing, Overdue, PublicLine, RelatedTransaction
@@ -20,7 +20,8 @@ from shouxin.groups.models import CustomerGroup
 from shouxin.groups.selectors import find_group_of, list_members, memberships_on
 from shouxin.limits.models import Excess, Node
 from shouxin.monitoring.alerts import is_watching, raise_alert
-from shouxin.monitoring.early_signals import raise_early_signals
+from shouxin.monitoring.allocation import idle_limits
+from shouxin.monitoring.early_signals import basis_of, raise_early_signals
 from shouxin.monitoring.models import Alert
 from shouxin.monitoring.payroll_watch import watch_payrolls
 from shouxin.monitoring.reviews import plan_reviews
@@ -41,6 +42,7 @@ def watch_customer(customer: Customer, *, as_of: dt.date) -> list[Alert]:
                 code="W06", customer=customer, business_date=as_of,
                 level=Alert.Level.RED if grade != "mention" else Alert.Level.WARN,
                 message=f"{customer.party.name} 五级分类为{GRADE_NAMES[grade]}。",
+                message_en=f"{customer.party.name} is classified {GRADE_NAMES_EN[grade]}.",
             )
         )  # fmt: skip
     return found
@@ -52,10 +54,13 @@ def _second_branch(customer: Customer, as_of: dt.date) -> list[Alert]:
         return []
     branches = servicing.branches_of(customer.pk, as_of=as_of)
     text = "、".join(f"{unit.name} {format_wan(fen)} 万元" for unit, fen in branches)
+    english = ", ".join(f"{unit.name} {amount_en(fen)}" for unit, fen in branches)
     return [
         raise_alert(
             code="W02", customer=customer, business_date=as_of, level=Alert.Level.INFO,
             message=f"{customer.party.name} 在 {len(branches)} 家机构有授信：{text}；请总行指定管理行。",
+            message_en=f"{customer.party.name} has credit at {len(branches)} branches: {english}. Head office names "
+            f"the managing branch.",
         )
     ]  # fmt: skip
 
@@ -72,6 +77,8 @@ def _excess(customer: Customer, as_of: dt.date) -> list[Alert]:
             message=f"{node.get_kind_display()}额度 {node.name}：用信 {format_wan(node.used_fen)} 万元，超过额度 "
             f"{format_wan(node.cap_fen or 0)} 万元，支用已停止，须压降 "
             f"{format_wan(node.used_fen - (node.cap_fen or 0))} 万元。",
+            message_en=f"Limit {node.name}: {amount_en(node.used_fen)} used, above its {amount_en(node.cap_fen or 0)}; "
+            f"nothing can be drawn until {amount_en(node.used_fen - (node.cap_fen or 0))} have been reduced.",
         )
         for node in nodes
     ]
@@ -89,10 +96,12 @@ def _arrears(customer: Customer, as_of: dt.date) -> list[Alert]:
         elif warn.allows(Decimal(days)):
             level = Alert.Level.WARN
         owed = f"本金 {format_wan(overdue.principal_fen)} 万元、利息 {format_wan(overdue.interest_fen)} 万元"
+        owed_en = f"principal {amount_en(overdue.principal_fen)}, interest {amount_en(overdue.interest_fen)}"
         found.append(
             raise_alert(
                 code="W05" if overdue.is_forced_advance else "W04", customer=customer, business_date=as_of, level=level,
                 key=f"W04:{overdue.pk}", message=f"{customer.party.name} 逾期 {days} 天，{owed}。",
+                message_en=f"{customer.party.name} is {days} days overdue: {owed_en}.",
                 inputs={
                     "逾期天数": f"{days} 天", "应还日": str(overdue.since_date),
                     "逾期本金": f"{format_wan(overdue.principal_fen)} 万元",
@@ -122,6 +131,7 @@ def watch_group(group: CustomerGroup, *, as_of: dt.date) -> list[Alert]:
                     business_date=as_of,
                     level=level,
                     message=finding.message,
+                    message_en=finding.english,
                     inputs=_inputs_of(finding),
                 )
             )
@@ -137,8 +147,11 @@ def watch_group(group: CustomerGroup, *, as_of: dt.date) -> list[Alert]:
                 message=f"集团用信 {format_wan(node.used_fen)} 万元，超过统一额度 "
                 f"{format_wan(node.cap_fen or 0)} 万元，"
                 f"超出 {format_wan(over)} 万元，支用已停止。",
+                message_en=f"The group uses {amount_en(node.used_fen)}, {amount_en(over)} above its unified line of "
+                f"{amount_en(node.cap_fen or 0)}; nothing can be drawn.",
             )
         )
+    found += _idle_limits(group, members, as_of)
     line = find_line(group.pk, as_of=as_of)
     guarantees = connections.group_guarantees(group, line_fen=line.amount_fen if line else None, as_of=as_of)
     found += [
@@ -147,10 +160,38 @@ def watch_group(group: CustomerGroup, *, as_of: dt.date) -> list[Alert]:
             group=group,
             business_date=as_of,
             message=finding.message,
+            message_en=finding.english,
             inputs=_inputs_of(finding),
         )
         for finding in guarantees.findings
     ]
+    return found
+
+
+def _idle_limits(group: CustomerGroup, members: list[int], as_of: dt.date) -> list[Alert]:
+    """W03: room lies idle with one member while another has none left; raised once per idle limit."""
+    found = []
+    for idle in idle_limits(members, as_of=as_of):
+        key = f"W03:{idle.node.pk}:idle:{idle.since}"
+        if Alert.objects.filter(key=key).exists():
+            continue  # what people have closed stays closed until the limit is used again
+        names = "、".join(node.name for node in idle.full)
+        cap = idle.node.cap_fen or 0
+        line = load_book().at("signal.idle_limit_days", as_of)
+        found.append(
+            raise_alert(
+                code="W03", group=group, business_date=as_of, key=key,
+                message=f"{idle.node.name} 的额度 {format_wan(cap)} 万元已闲置 {idle.days} 天（自 {idle.since}），"
+                f"而 {names} 的额度已用满，请考虑调剂。",
+                message_en=f"The limit of {idle.node.name}, {amount_en(cap)}, has been unused for {idle.days} days "
+                f"(since {idle.since}) while {', '.join(node.name for node in idle.full)} has no room left; consider "
+                f"sharing it out anew.",
+                inputs={
+                    "闲置额度": f"{format_wan(cap)} 万元", "闲置天数": f"{idle.days} 天", "已用满": names,
+                    **basis_of(line),
+                },
+            )
+        )  # fmt: skip
     return found
 
 
@@ -193,6 +234,8 @@ def end_of_day(*, as_of: dt.date) -> DayEnd:
         raise_alert(
             code="W07", customer=row.customer, business_date=as_of, key=f"W07:{row.pk}",
             message=f"{row.customer.party.name} 应于 {row.due_date} 前报告关联交易，尚未报告齐全。",
+            message_en=f"{row.customer.party.name} had to report a related transaction by {row.due_date}; the report "
+            f"is not complete.",
         )  # fmt: skip
     return DayEnd(Alert.objects.count() - before, lowered, cancelled, plan_reviews(as_of=as_of))
 
@@ -255,7 +298,7 @@ def record_transaction(
         code = "W08" if finding.code == "PRICE_NOT_FAIR" else "W07"
         raise_alert(
             code=code, customer=customer, business_date=business_date, key=f"{code}:{row.pk}", message=finding.message,
-            inputs=_inputs_of(finding),
+            message_en=finding.english, inputs=_inputs_of(finding),
         )  # fmt: skip
     return row
 

@@ -12,7 +12,7 @@ from typing import Any
 from shouxin.approvals.models import Act, Case
 from shouxin.bank.selectors import get_institution
 from shouxin.domain.findings import Finding
-from shouxin.domain.money import format_wan
+from shouxin.domain.money import paper_wan
 from shouxin.facilities import rules
 from shouxin.facilities.models import PublicLine
 from shouxin.parties.models import Customer
@@ -39,7 +39,7 @@ def plan_rows(case: Case) -> list[dict[str, Any]]:
             {
                 "name": customer.party.name,
                 "unit": customer.unit.name,
-                "amount": format_wan(payload["sub_limits"][str(customer.pk)]),
+                "amount": paper_wan(payload["sub_limits"][str(customer.pk)]),
                 "amount_fen": payload["sub_limits"][str(customer.pk)],
                 "products": _products(payload["product_limits"].get(str(customer.pk), {}), case.created_date),
                 "is_refused": customer.pk in refused,
@@ -52,7 +52,7 @@ def plan_rows(case: Case) -> list[dict[str, Any]]:
         {
             "name": case.subject_name,
             "unit": case.unit.name,
-            "amount": format_wan(amount) if amount is not None else "—",
+            "amount": paper_wan(amount) if amount is not None else "—",
             "amount_fen": amount or 0,
             "products": _products(payload.get("product_limits", {}), case.created_date),
             "is_refused": False,
@@ -63,7 +63,7 @@ def plan_rows(case: Case) -> list[dict[str, Any]]:
 
 def _products(limits: Mapping[str, int], as_of: dt.date) -> str:
     return "；".join(
-        f"{find_product(code, as_of=as_of).name} {format_wan(amount)}" for code, amount in sorted(limits.items())
+        f"{find_product(code, as_of=as_of).name} {paper_wan(amount)}" for code, amount in sorted(limits.items())
     )
 
 
@@ -80,8 +80,8 @@ def approval_form(case: Case, *, as_of: dt.date) -> dict[str, Any]:
         "unit": case.unit.name,
         "created_date": str(case.created_date),
         "state": case.get_state_display(),
-        "amount": format_wan(amount) if amount is not None else "—",
-        "approved": format_wan(approved) if approved is not None else "—",
+        "amount": paper_wan(amount) if amount is not None else "—",
+        "approved": paper_wan(approved) if approved is not None else "—",
         "valid_from": case.payload.get("valid_from", ""),
         "valid_to": case.payload.get("valid_to", ""),
         "guarantee": case.payload.get("guarantee", "") or "—",
@@ -93,7 +93,11 @@ def approval_form(case: Case, *, as_of: dt.date) -> dict[str, Any]:
         "minutes": _minutes(case),
         "rows": plan_rows(case),
         "findings": [
-            {"message": f.message, "basis": f"{f.citation}（{f.article}）" if f.citation else f.article}
+            {
+                "message": f.message,
+                "english": f.english,
+                "basis": f"{f.citation}（{f.article}）" if f.citation else f.article,
+            }
             for f in findings_of(case.findings)
         ],
         "opinions": [
@@ -108,9 +112,19 @@ def approval_form(case: Case, *, as_of: dt.date) -> dict[str, Any]:
             }
             for act in acts
         ],
+        "signers": _signers(acts, case),
         "legal_basis": "、".join(rules.legal_basis(as_of=case.created_date)),
         "printed": str(as_of),
     }
+
+
+def _signers(acts: list[Act], case: Case) -> list[dict[str, str]]:
+    """Who signs the paper by hand, and where: both investigators, review, decision, operation of this round."""
+    lines = []
+    for role, count in ((Act.Role.INVESTIGATE, 2), (Act.Role.REVIEW, 1), (Act.Role.DECIDE, 1), (Act.Role.OPERATE, 1)):
+        names = [act.actor.name for act in acts if act.role == role and act.round == case.round]
+        lines += [{"role": str(role.label), "name": name} for name in [*names, *[""] * (count - len(names))]]
+    return lines
 
 
 def _minutes(case: Case) -> str:

@@ -52,6 +52,7 @@ def scenario(file: Path, as_json: bool) -> None:
 @click.option("--as", "username", help="Staff number of who imports; new customers go on this person's list.")
 @click.option("--mapping", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="JSON file {title in FILE: column}, or see the saved mappings in the site.")  # fmt: skip
+@click.option("--header-row", type=click.IntRange(1, 20), help="Row of the column titles; found when not given.")
 @click.option("--dry-run", is_flag=True, help="Check and count only; nothing is written.")
 @click.option("--skip-bad-rows", is_flag=True, help="Import the good rows; the bad ones go to FILE.errors.")
 @click.option("--undo", "undo_job", type=int, help="Number of a finished import to take back.")
@@ -63,6 +64,7 @@ def import_table(
     file: Path | None,
     username: str | None,
     mapping: Path | None,
+    header_row: int | None,
     dry_run: bool,
     skip_bad_rows: bool,
     undo_job: int | None,
@@ -83,7 +85,7 @@ def import_table(
     with database(data):
         _set_up()
         counts = _import(table, file, username, mapping, dry_run=dry_run, skips_bad_rows=skip_bad_rows,
-                         undo_job=undo_job, resume_job=resume_job)  # fmt: skip
+                         header_row=header_row, undo_job=undo_job, resume_job=resume_job)  # fmt: skip
     click.echo(json.dumps(counts) if as_json else "  ".join(f"{name} {count}" for name, count in counts.items()))
 
 
@@ -106,7 +108,7 @@ def _actor(username: str | None) -> Any:
 
 def _import(
     table: str, file: Path | None, username: str | None, mapping: Path | None, *, dry_run: bool, skips_bad_rows: bool,
-    undo_job: int | None, resume_job: int | None,
+    undo_job: int | None, resume_job: int | None, header_row: int | None,
 ) -> dict[str, int]:  # fmt: skip
     from shouxin.bank.selectors import get_business_date
     from shouxin.intake.evidence_files import EvidenceError
@@ -130,7 +132,7 @@ def _import(
             columns = json.loads(mapping.read_text(encoding="utf-8-sig")) if mapping else None
             job = import_jobs.import_now(
                 actor=actor, path=file, business_date=day, table=table, skips_bad_rows=skips_bad_rows,
-                is_dry_run=dry_run, columns=columns, progress=_say_progress,
+                is_dry_run=dry_run, columns=columns, header_row=header_row, progress=_say_progress,
                 refused=lambda job: _write_failed(file, job),
             )  # fmt: skip
     except EvidenceError as error:

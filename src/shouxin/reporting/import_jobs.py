@@ -53,13 +53,14 @@ def stage_file(
     name: str = "",
     table: str = "customers",
     columns: dict[str, str] | None = None,
+    header_row: int | None = None,
 ) -> ImportJob:
     """Read a file into a job and check every row. ``columns`` maps titles of the file to columns of the table.
 
     Raises:
         EvidenceError: the file is no list, or a needed column is not there; no job is kept.
     """
-    source = open_list(path, name=name, sheet=table)
+    source = open_list(path, name=name, sheet=table, header_row=header_row, known=_known(table, columns))
     job = _keep_job(source, actor=actor, path=path, business_date=business_date, table=table, columns=columns)
     try:
         return check_job(job=job, path=path, source=source)
@@ -76,9 +77,10 @@ def open_job(
     name: str = "",
     table: str = "customers",
     columns: dict[str, str] | None = None,
+    header_row: int | None = None,
 ) -> ImportJob:
     """Look at a file and keep a job for it; its rows are read by ``check_job``. Raises EvidenceError for no list."""
-    source = open_list(path, name=name, sheet=table)
+    source = open_list(path, name=name, sheet=table, header_row=header_row, known=_known(table, columns))
     return _keep_job(source, actor=actor, path=path, business_date=business_date, table=table, columns=columns)
 
 
@@ -90,8 +92,32 @@ def _keep_job(
     return ImportJob.objects.create(
         table=table, file_name=source.name[:200], file_sha256=sha256_of(path), encoding=source.encoding,
         titles=list(source.titles), samples=source.samples(), places=places, started_by=actor,
-        business_date=business_date, stored_path=str(path),
+        business_date=business_date, stored_path=str(path), header_row=source.header_row,
     )  # fmt: skip
+
+
+def _known(table: str, columns: dict[str, str] | None) -> Callable[[tuple[str, ...]], int]:
+    """How many titles of a row the table, or the given mapping, has a column for."""
+    return lambda titles: len(places_of(titles, columns, table=table))
+
+
+@transaction.atomic
+def set_header_row(*, job: ImportJob, path: Path, header_row: int) -> ImportJob:
+    """Take the titles from another row; what was checked before is dropped. Raises EvidenceError for no such row."""
+    source = open_list(path, name=job.file_name, sheet=job.table, header_row=header_row)
+    job = ImportJob.objects.select_for_update(of=("self",)).get(pk=job.pk)
+    if job.state not in {ImportJob.State.STAGED, ImportJob.State.CHECKED}:
+        raise ImportRefusedError(f"该导入{job.get_state_display()}，不能再改表头。")
+    ImportRow.objects.filter(job=job).delete()
+    job.header_row, job.titles, job.samples = source.header_row, list(source.titles), source.samples()
+    job.places = places_of(source.titles, None, table=job.table)
+    job.state = ImportJob.State.STAGED
+    job.rows_read = job.new_rows = job.update_rows = job.duplicate_rows = job.error_rows = 0
+    job.save(
+        update_fields=["header_row", "titles", "samples", "places", "state", "rows_read", "new_rows", "update_rows",
+                       "duplicate_rows", "error_rows"],
+    )  # fmt: skip
+    return job
 
 
 @transaction.atomic
@@ -99,7 +125,7 @@ def check_job(
     *, job: ImportJob, path: Path, columns: dict[str, str] | None = None, source: ListFile | None = None
 ) -> ImportJob:
     """Read every row of a job's file and check it; again after another mapping. Raises EvidenceError."""
-    source = source or open_list(path, name=job.file_name, sheet=job.table)
+    source = source or open_list(path, name=job.file_name, sheet=job.table, header_row=job.header_row)
     job = ImportJob.objects.select_for_update(of=("self",)).get(pk=job.pk)
     if job.state not in {ImportJob.State.STAGED, ImportJob.State.CHECKED}:
         raise ImportRefusedError(f"该导入{job.get_state_display()}，不能再检查。")
@@ -109,7 +135,7 @@ def check_job(
     missing = [kind.title(column) for column in kind.needed if column not in job.places]
     if missing:
         reason = f"缺少列 {'、'.join(missing)}；现有 {'、'.join(source.titles)}"
-        raise EvidenceError([RowError(source.name, 1, "", reason, "COLUMN_MISSING")])
+        raise EvidenceError([RowError(source.name, source.header_row, "", reason, "COLUMN_MISSING")])
     job.save(update_fields=["places"])
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM reporting_importrow WHERE job_id = %s", [job.pk])
@@ -457,6 +483,7 @@ def import_now(
     skips_bad_rows: bool = False,
     is_dry_run: bool = False,
     columns: dict[str, str] | None = None,
+    header_row: int | None = None,
     progress: Progress | None = None,
     refused: Callable[[ImportJob], None] | None = None,
 ) -> ImportJob:
@@ -468,7 +495,9 @@ def import_now(
         EvidenceError: a row is wrong and bad rows are not to be skipped; nothing is kept.
         ImportRefusedError: the same file is being imported now.
     """
-    job = stage_file(actor=actor, path=path, business_date=business_date, columns=columns, table=table)
+    job = stage_file(
+        actor=actor, path=path, business_date=business_date, columns=columns, table=table, header_row=header_row
+    )
     if job.error_rows and not skips_bad_rows:
         errors = [
             RowError(job.file_name, row.line, title_of(column, job) if column else "", reason)

@@ -38,6 +38,7 @@ from shouxin.parties.services import search_keys
 from shouxin.policy import load_book
 from shouxin.policy.products import UnknownProductError, resolve_product
 from shouxin.reporting.import_kinds import Cells, Context, Effect, Found, PartRows, Ready, snapshot
+from shouxin.reporting.import_shares import shares_above_the_whole
 
 BATCH = 5_000
 Lines = list[tuple[int, Any]]
@@ -134,6 +135,8 @@ def _reference_errors(table: str, rows: Lines, file: str) -> Iterable[RowError]:
                 yield RowError(file, line, column, reason)
     if table == "kin":
         yield from parent_circles(rows, file)
+    if table == "holdings":
+        yield from shares_above_the_whole(rows, file)
 
 
 def _taken_codes(rows: Lines, file: str) -> Iterable[RowError]:

@@ -49,6 +49,7 @@ class ImportJob(models.Model):
     file_sha256 = models.CharField(max_length=64)
     encoding = models.CharField("编码", max_length=20)
     stored_path = models.CharField(max_length=300, blank=True)
+    header_row = models.PositiveSmallIntegerField("表头所在行", default=1)
     titles = ArrayField(models.CharField(max_length=200), default=list)
     places = models.JSONField(default=dict)
     samples = models.JSONField(default=list)

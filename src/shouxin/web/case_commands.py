@@ -4,6 +4,7 @@ Every command acts as one person (``--as``), in that person's view and with that
 as pages and API. Exit 0 done, 2 refused or bad input with every finding and nothing written, 1 our own fault.
 """
 
+import datetime as dt
 import json
 import os
 import sys
@@ -163,6 +164,34 @@ def step(number: str, what: str, username: str, opinion: str, on_site: bool, dig
         return case
 
     _written(username, as_json, act)
+
+
+@cases.command()
+@click.argument("number")
+@_who
+@click.option("--minutes", "minutes_number", required=True, help="The minutes' own number.")
+@click.option("--meeting", type=click.Choice(["president", "loan"]), default="president", show_default=True)
+@click.option("--held-on", type=click.DateTime(["%Y-%m-%d"]), required=True, help="Day of the meeting.")
+@click.option("--resolution", required=True, help="What it resolved.")
+@click.option("--attendees", default="", help="Who was there.")
+@click.option("--file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The signed paper, scanned.")
+@_json
+def minutes(
+    number: str, username: str, minutes_number: str, meeting: str, held_on: dt.datetime, resolution: str,
+    attendees: str, file: Path | None, as_json: bool,
+) -> None:  # fmt: skip
+    """Record a meeting's minutes and put them to a case before it is decided (JS-13)."""
+    from shouxin.approvals import services as approvals
+    from shouxin.bank.selectors import get_business_date
+
+    _written(
+        username, as_json,
+        lambda actor: approvals.minute_case(
+            actor=actor, case=_found(actor, number), number=minutes_number, meeting=meeting, held_date=held_on.date(),
+            resolution=resolution, attendees=attendees, business_date=get_business_date(),
+            file_name=file.name if file else "", file=file.read_bytes() if file else None,
+        ),
+    )  # fmt: skip
 
 
 def _digest(text: str) -> str:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from shouxin.approvals.selectors import tasks_of
 from shouxin.bank.models import RoleAssignment, Staff
 from shouxin.bank.selectors import find_institution
+from shouxin.facilities import line_life
 from shouxin.facilities.models import Drawing
 from shouxin.groups.selectors import list_open_merge_tasks
 from shouxin.web import page_memory
@@ -51,7 +52,7 @@ def _around(request: HttpRequest) -> dict[str, object]:
         "business_date": visit.business_date,
         "staff_name": actor.name,
         "staff_unit": actor.unit.name,
-        "staff_role": "、".join(str(Role(role).label) for role in sorted(visit.roles)),
+        "staff_role": "、".join(_(Role(role).label) for role in sorted(visit.roles)),
         "waiting_count": waiting + tasks + steps,
         "waiting_url": reverse("workbench") + "#waiting",
         "navigation": _sections(request.path, visit.roles, waiting=waiting, tasks=tasks, steps=steps),
@@ -62,7 +63,8 @@ def _count_badges(visit: Visit) -> tuple[int, int, int]:
     """Drawings that wait for a release, 合并认定 tasks, steps of cases."""
     waiting = Drawing.objects.filter(state=Drawing.State.RESERVED, facility__customer__in=visit.customers).count()
     tasks = list_open_merge_tasks().count() if Role.IDENTIFICATION_OFFICER in visit.roles else 0
-    return waiting, tasks, len(tasks_of(visit.actor, as_of=visit.business_date))
+    steps = len(tasks_of(visit.actor, as_of=visit.business_date))
+    return waiting, tasks, steps + len(line_life.freezes_to_confirm(visit.actor, as_of=visit.business_date))
 
 
 def _sections(path: str, roles: frozenset[str], *, waiting: int, tasks: int, steps: int) -> list[dict[str, object]]:

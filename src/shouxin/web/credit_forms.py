@@ -237,7 +237,16 @@ class AlertForm(forms.Form):
         choices=lambda: [(value, translated(label)) for value, label in Alert.Level.choices],
     )  # fmt: skip
     subject = forms.CharField(label=_("客户号或集团编号"), max_length=40)
+    event_date = forms.DateField(
+        label=_("发生日"), required=False, widget=DayInput(), help_text=_("不填为今日，不能晚于营业日")
+    )
     message = text_area(_("情况"))
+    evidence = forms.CharField(
+        label=_("依据材料"),
+        max_length=200,
+        required=False,
+        help_text=_("如公告、判决书、缴税证明、走访记录的名称和日期"),
+    )
 
 
 class ReviewForm(forms.Form):

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from shouxin.domain.money import Money
 from shouxin.limits.models import Node, StatusRequest
 from shouxin.web.forms import WanField
+from shouxin.web.kept_text import kept
 
 
 class SimulateForm(forms.Form):
@@ -20,7 +21,7 @@ class SimulateForm(forms.Form):
 
     def __init__(self, *args: Any, facilities: Sequence[Node], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["facility"].choices = [(node.pk, node.name) for node in facilities]  # type: ignore[attr-defined]
+        self.fields["facility"].choices = [(node.pk, kept(node.name)) for node in facilities]  # type: ignore[attr-defined]
 
     def clean_amount(self) -> Money:
         amount: Money = self.cleaned_data["amount"]
@@ -39,7 +40,7 @@ class StatusForm(forms.Form):
     def __init__(self, *args: Any, nodes: Sequence[Node], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["node"].choices = [  # type: ignore[attr-defined]
-            (node.pk, f"{gettext(node.get_kind_display())} {node.name}") for node in nodes
+            (node.pk, f"{gettext(node.get_kind_display())} {kept(node.name)}") for node in nodes
         ]
         self.fields["act"].choices = [  # type: ignore[attr-defined]
             (act.value, gettext(str(act.label))) for act in StatusRequest.Act

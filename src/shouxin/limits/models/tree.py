@@ -12,6 +12,7 @@ from django.contrib.postgres.fields import DateRangeField, DateTimeRangeField, R
 from django.db import models
 from django.db.models import Case, F, Q, When
 
+from shouxin.bank.models import OrgUnit
 from shouxin.groups.models import CustomerGroup
 from shouxin.limits.labels import EXCESS_CAUSES
 from shouxin.parties.models import Customer
@@ -48,6 +49,9 @@ class Node(models.Model):
     group = models.OneToOneField(CustomerGroup, models.PROTECT, null=True, related_name="limit_node")
     customer = models.ForeignKey(Customer, models.PROTECT, null=True, related_name="limit_nodes")
     product = models.CharField(max_length=40, blank=True)
+    booking_unit = models.ForeignKey(
+        OrgUnit, models.PROTECT, null=True, related_name="+", verbose_name="订立合同的机构"
+    )
     currency = models.CharField(max_length=3, default="CNY")
     mode = models.CharField(max_length=5, choices=Mode.choices, default=Mode.CAP)
     measure = models.CharField(max_length=5, choices=Measure.choices, default=Measure.GROSS)

@@ -64,7 +64,7 @@ LANGUAGE sql AS $$
         FROM limits_node n
         LEFT JOIN parties_customer c ON c.id = n.customer_id
         LEFT JOIN parties_party p ON p.id = c.party_id
-        LEFT JOIN bank_orgunit u ON u.id = c.unit_id
+        LEFT JOIN bank_orgunit u ON u.id = coalesce(n.booking_unit_id, c.unit_id)  -- the branch that booked the contract
         WHERE n.kind = 'FACILITY' AND (n.pending_fen <> 0 OR n.posted_fen <> 0)
     ), guaranteed AS (
         -- What each guarantor stands for: the debtor's net use, at most what was guaranteed.

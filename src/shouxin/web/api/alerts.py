@@ -56,8 +56,11 @@ class AlertOut(Schema):
     customer: str
     group: str
     message: str
+    message_en: str
     inputs: dict[str, str]
     opened_date: dt.date
+    event_date: dt.date | None
+    evidence: str
     owner: str
     due_date: dt.date
     action: str
@@ -85,6 +88,8 @@ class AlertIn(Asked):
     subject: str = Field(..., min_length=1, max_length=40, pattern=r"^[^\x00]*$")
     level: Literal["info", "warn", "red"] = "warn"
     message: str = Text
+    event_date: dt.date | None = Field(None, description="发生日，不填为今日")
+    evidence: str = Field("", max_length=200, pattern=r"^[^\x00]*$", description="依据材料")
 
 
 class ActionIn(Asked):
@@ -155,7 +160,7 @@ def report(request: HttpRequest, data: AlertIn) -> Status[dict[str, Any]]:
     def act() -> Alert:
         return alerts.report(
             actor=client.account, code=data.code, message=data.message, level=data.level, customer=customer,
-            group=group, business_date=business_date_now(),
+            group=group, business_date=business_date_now(), event_date=data.event_date, evidence=data.evidence,
         )  # fmt: skip
 
     return _written(request, {"report": data.dict()}, act, status=201)

@@ -192,12 +192,10 @@ def review(request: HttpRequest, number: str, data: ReviewIn) -> Answer:
 )
 def minutes(request: HttpRequest, number: str, data: MinutesIn) -> Answer:
     """Record what a meeting resolved and put it to the case."""
-
-    def act(actor: Staff, case: Case, day: dt.date) -> object:
-        kept = approvals.record_minutes(actor=actor, business_date=day, **data.dict())
-        return approvals.attach_minutes(actor=actor, case=case, minutes=kept, business_date=day)
-
-    return _step(request, number, "minutes", data, act)
+    return _step(
+        request, number, "minutes", data,
+        lambda actor, case, day: approvals.minute_case(actor=actor, case=case, business_date=day, **data.dict()),
+    )  # fmt: skip
 
 
 @router.post("/cases/{number}/decide", auth=Key("cases"), response={200: CaseOut, **ERRORS}, summary="审批")

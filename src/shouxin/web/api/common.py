@@ -186,11 +186,17 @@ def find_facility(client: ApiClient, text: str) -> Node:
 
 def newest_first(found: QuerySet[M], cursor: str, *, most: int) -> tuple[list[M], str]:
     """A page of what was found, newest first, from behind a cursor, and the cursor of the next; empty on the last."""
-    rows = found.order_by("-pk")
-    if cursor:
-        rows = rows.filter(pk__lt=int(cursor))
+    return page_of(found, by="-pk", after=int(cursor) if cursor else None, most=most)
+
+
+def page_of(found: QuerySet[M], *, by: str, after: object, most: int) -> tuple[list[M], str]:
+    """A page in the order of one unique column (with "-" backwards) from behind a value, and the cursor of the next."""
+    column = by.removeprefix("-")
+    rows = found.order_by(by)
+    if after is not None:
+        rows = rows.filter(**{f"{column}__{'lt' if by.startswith('-') else 'gt'}": after})
     page = list(rows[: most + 1])
-    return page[:most], str(page[most - 1].pk) if len(page) > most else ""
+    return page[:most], str(getattr(page[most - 1], column)) if len(page) > most else ""
 
 
 def fen_of(amount: str, currency: str) -> int:

@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema
 
 from shouxin.parties.selectors import search_filter
-from shouxin.web.api.common import READ_ERRORS, Key, client_of, customers_of
+from shouxin.web.api.common import READ_ERRORS, Key, client_of, customers_of, page_of
 
 router = Router(tags=["customers"])
 PAGE = 50
@@ -39,17 +39,12 @@ class CustomerQuery(Schema):
 @router.get("/customers", auth=Key("read"), response={200: CustomerPage, **READ_ERRORS}, summary="客户查询")
 def customers(request: HttpRequest, query: Query[CustomerQuery]) -> dict[str, Any]:
     """Customers by name, credit code, number or pinyin initials, in the order of their numbers."""
-    rows = (
-        customers_of(client_of(request))
-        .filter(search_filter(query.q), number__gt=query.cursor)
-        .select_related("party", "unit")
-        .order_by("number")[: PAGE + 1]
-    )
-    found = list(rows)
+    found = customers_of(client_of(request)).filter(search_filter(query.q)).select_related("party", "unit")
+    rows, after = page_of(found, by="number", after=query.cursor or None, most=PAGE)
     return {
         "customers": [
             {"number": c.number, "name": c.party.name, "kind": c.party.kind, "unit": c.unit.name, "stage": c.stage}
-            for c in found[:PAGE]
+            for c in rows
         ],
-        "next_cursor": found[PAGE - 1].number if len(found) > PAGE else "",
+        "next_cursor": after,
     }

@@ -173,7 +173,7 @@ def amended(actor: Staff, case: Case, data: AmendIn, day: dt.date) -> Case:
 def _needed(data: Contents, *names: str) -> None:
     missing = [name for name in names if not getattr(data, name)]
     if missing:
-        raise Problem(422, message("INPUT_INVALID", f"缺少 {'、'.join(missing)}。"))
+        raise Problem(422, message("INPUT_INVALID", f"缺少 {'、'.join(missing)}，请补填后重新提交。"))
 
 
 def _products(limits: Mapping[str, str]) -> dict[str, int]:
@@ -184,7 +184,7 @@ def _products(limits: Mapping[str, str]) -> dict[str, int]:
 
 
 def _group_contents(data: Contents) -> dict[str, Any]:
-    _needed(data, "amount", "valid_from", "valid_to", "members")
+    _needed(data, "amount", "members")
     numbers = [member.customer for member in data.members]
     known = dict(Customer.objects.filter(number__in=numbers).values_list("number", "pk"))
     unknown = sorted({m.customer for m in data.members} - set(known))
@@ -205,9 +205,8 @@ def _fen_or_zero(amount: str) -> int:
 
 def _customer_contents(kind: str, data: Contents) -> dict[str, Any]:
     if kind == "exit":
-        _needed(data, "plan", "until_date")
         return {"plan": data.plan, "until_date": data.until_date}
-    _needed(data, "amount", "valid_from", "valid_to")
+    _needed(data, "amount")
     contents: dict[str, Any] = {
         "amount_fen": fen_of(data.amount, data.currency), "valid_from": data.valid_from, "valid_to": data.valid_to,
     }  # fmt: skip
@@ -311,7 +310,9 @@ def alert_of(alert: Alert) -> dict[str, Any]:
         "id": alert.pk, "code": alert.code, "name": alert.name, "risk_type": alert.risk_type, "level": alert.level,
         "state": alert.state, "customer": alert.customer.number if alert.customer else "",
         "group": alert.group.number if alert.group else "", "message": alert.message,
+        "message_en": alert.english,
         "inputs": {name: str(value) for name, value in alert.inputs.items()}, "opened_date": alert.opened_date,
+        "event_date": alert.event_date, "evidence": alert.evidence,
         "owner": alert.owner.name if alert.owner else "", "due_date": alert.due_date, "action": alert.action,
         "notices": [
             {"unit": n.unit.name, "sent_date": n.sent_date, "read_date": n.read_date} for n in alert.notices.all()

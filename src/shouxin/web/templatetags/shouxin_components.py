@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 from django import forms, template
 from django.forms.boundfield import BoundField
@@ -14,6 +14,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from shouxin.domain.findings import Finding
+from shouxin.web import kept_text
 from shouxin.web.templatetags.shouxin_format import NOTHING, Fen, icon, translated, wan
 
 register = template.Library()
@@ -94,13 +95,37 @@ def badge(text: object, tone: str = "plain", icon_name: str = "") -> SafeString:
     return format_html('<span class="pill pill-{}">{}{}</span>', tone, drawn, translated(text))
 
 
+class Said(Protocol):
+    """A sentence that was written in both languages: a finding, an alert."""
+
+    @property
+    def message(self) -> str: ...
+
+    @property
+    def english(self) -> str: ...
+
+
 # --- findings ---------------------------------------------------------------------------------------------------
 
 
 @register.filter
-def in_language(finding: Finding) -> str:
-    """What the finding says in the reader's language."""
-    return finding.english if _is_english() else finding.message
+def in_language(said: Said | Mapping[str, str]) -> str:
+    """What a finding, an alert or the row of a form says in the reader's language."""
+    if isinstance(said, Mapping):
+        return _plain_levels(said["english" if _is_english() else "message"])
+    return _plain_levels(said.english if _is_english() else said.message)
+
+
+_LEVEL_CODES = {"GROUP": "集团额度", "CUSTOMER": "客户额度", "PRODUCT": "产品额度", "FACILITY": "合同额度"}
+_CODED = re.compile(r"\b(GROUP|CUSTOMER|PRODUCT|FACILITY) (?=\S)")
+_CODED_WITH_WORD = re.compile(r"\b(?:GROUP|CUSTOMER|PRODUCT|FACILITY) (.+?)（([^（）]+)额度）")
+
+
+def _plain_levels(text: str) -> str:
+    """The ledger's codes of a level, which files and programs read, as the level's name for people."""
+    if _is_english():
+        return _CODED.sub(lambda found: f"{_(_LEVEL_CODES[found[1]])} ", text)
+    return _CODED_WITH_WORD.sub(r"\1的\2额度", text)
 
 
 @register.filter
@@ -117,6 +142,36 @@ def _is_english() -> bool:
 
 
 @register.filter
+def kept(text: object) -> str:
+    """A sentence that is kept as it was written, such as the reason of a level, in the reader's language."""
+    return kept_text.kept(str(text))
+
+
+@register.filter
+def graph_in_language(graph: Mapping[str, Sequence[Mapping[str, object]]]) -> dict[str, list[dict[str, object]]]:
+    """An ownership graph with its words in the reader's language; the names of parties stay."""
+    words = ("subtitle", "amount_text")
+    return {
+        "nodes": [
+            {
+                **node,
+                **{key: kept(node.get(key, "")) for key in words},
+                "facts": [
+                    {"label": kept(fact["label"]), "text": kept(fact["text"])} for fact in _facts(node.get("facts"))
+                ],
+                "proof": [proof_text(str(line)) for line in _facts(node.get("proof"))],
+            }
+            for node in graph["nodes"]
+        ],
+        "edges": [{**edge, "label": kept(edge.get("label", ""))} for edge in graph["edges"]],
+    }
+
+
+def _facts(value: object) -> Sequence[Any]:
+    return value if isinstance(value, Sequence) and not isinstance(value, str) else ()
+
+
+@register.filter
 def label(text: str) -> str:
     """The name of a figure in the reader's language; a day in brackets behind it stays."""
     name, bracket, rest = text.partition("（")
@@ -125,12 +180,20 @@ def label(text: str) -> str:
 
 @register.filter
 def figure(text: str) -> str:
-    """A figure with its unit in the reader's language."""
-    known = str(translated(text))
+    """A figure with its unit in the reader's language; 万元 with two decimals at most, ≈ where that rounds."""
+    known = str(translated(_MANY_DECIMALS.sub(_rounded, text)))
     if _is_english():
         for word in ("万元", "余", "即", "天", "个月"):
             known = known.replace(word, _(word))
     return known
+
+
+_MANY_DECIMALS = re.compile(r"([\d,]+\.\d{3,6})(?= 万元)")
+
+
+def _rounded(found: re.Match[str]) -> str:
+    amount = Decimal(found[1].replace(",", ""))
+    return f"≈{amount.quantize(Decimal('0.01'), rounding=ROUND_HALF_UP):,f}"
 
 
 _IN_BRACKETS = re.compile(r"（([^（）]+)）")
@@ -204,9 +267,21 @@ def control(field: BoundField) -> SafeString:
         css = "form-select"
     else:
         css = "form-control"
+    if isinstance(widget, forms.Select) and _is_english():
+        widget.choices = _choices_in_english(widget.choices)
     own = widget.attrs.get("class", "")
     invalid = " is-invalid" if field.errors else ""
     return field.as_widget(attrs={"class": f"{css} {own}".strip() + invalid})
+
+
+def _choices_in_english(choices: Any) -> Any:
+    """The words of a model's choices, which are kept in Chinese; rows of the database are names and stay."""
+    if isinstance(choices, forms.models.ModelChoiceIterator):
+        return choices
+    return [
+        (value, _choices_in_english(label) if isinstance(label, (list, tuple)) else kept(label))
+        for value, label in choices
+    ]
 
 
 @register.filter

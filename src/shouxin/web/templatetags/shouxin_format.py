@@ -61,12 +61,29 @@ def wan(value: Fen) -> str:
 
 @register.filter
 def wan_exact(value: Fen) -> str:
-    """Integer 分 in 万元 with every decimal it has: the one 分 over a limit must be seen."""
+    """Integer 分 in 万元: two decimals where that is all there is, otherwise ≈ with the exact yuan behind it.
+
+    The one 分 over a limit is seen by the mark and told by the title; ``7,500``, ``7,500.01``, ``≈7,500.00``.
+    """
     if value is None or value == "":
         return NOTHING
-    amount = Decimal(_fen(value)) / FEN_PER_WAN
-    decimals = max(2, -int(amount.normalize().as_tuple().exponent))
-    return wan(value) if not value % FEN_PER_WAN else _grouped(amount, decimals)
+    if not _fen(value) % (FEN_PER_WAN // 100):
+        return wan(value)
+    return format_html('<span class="approx" title="{} {}">≈{}</span>', yuan(value), gettext("元"), wan(value))
+
+
+@register.filter
+def wan_plain(value: Fen) -> str:
+    """As ``wan_exact`` for where no markup may stand: ``≈7,500.00``."""
+    if value is None or value == "":
+        return NOTHING
+    return wan(value) if not _fen(value) % (FEN_PER_WAN // 100) else f"≈{wan(value)}"
+
+
+@register.filter
+def wan_fixed(value: Fen) -> str:
+    """Integer 分 in 万元 with two decimals always, as papers print it; the exact yuan stands beside it there."""
+    return NOTHING if value is None or value == "" else _grouped(Decimal(_fen(value)) / FEN_PER_WAN, 2)
 
 
 @register.filter
@@ -83,11 +100,11 @@ def yuan(value: Fen) -> str:
 
 @register.filter
 def signed_wan(value: Fen) -> str:
-    """A change in 万元 with its sign and every decimal it has: ``+200``, ``−80.50``, ``+0.0077``, ``0``."""
+    """A change in 万元 with its sign: ``+200``, ``−80.50``, ``0``; ``≈`` and the exact yuan behind a rounded one."""
     if value is None or value == "":
         return NOTHING
     text = wan_exact(abs(_fen(value)))
-    return text if value == 0 else f"{'+' if value > 0 else '−'}{text}"
+    return text if value == 0 else format_html("{}{}", "+" if value > 0 else "−", text)
 
 
 # --- ratios -----------------------------------------------------------------------------------------------------

@@ -22,11 +22,11 @@ from shouxin.approvals.selectors import cases_in_view
 from shouxin.approvals.services import CaseError
 from shouxin.domain.dates import add_months
 from shouxin.domain.money import FEN_PER_WAN, Money, MoneyError
-from shouxin.facilities import case_contents, line_cases
+from shouxin.facilities import case_contents, line_cases, line_life
 from shouxin.facilities.evaluating import find_evaluation, find_rating
 from shouxin.facilities.line_kinds import LINE_KINDS
 from shouxin.facilities.models import Facility
-from shouxin.facilities.selectors import totals_of_customers
+from shouxin.facilities.selectors import find_line, totals_of_customers
 from shouxin.groups.models import CustomerGroup
 from shouxin.groups.selectors import list_members
 from shouxin.limits.models import Node
@@ -90,14 +90,15 @@ def propose_group(request: HttpRequest, visit: Visit, number: str) -> HttpRespon
 
 def _group_form(request: HttpRequest, visit: Visit, group: CustomerGroup, case: Case | None) -> HttpResponse:
     day = visit.business_date
-    kept: Payload = case.payload if case else {}
     members = list(list_members(group, as_of=day))
     ids = [m.customer_id for m in members]
+    nodes = {n.customer_id: n for n in Node.objects.filter(customer__in=ids, kind=Node.Kind.CUSTOMER)}
+    line = find_line(group.pk, as_of=day) if "renew" in request.GET else None
+    kept: Payload = case.payload if case else _in_force(line.amount_fen if line else None, nodes)
     products = _products_of(ids, kept, day)
-    form = _bound(request, forms.EditGroupLineForm if case else forms.GroupLineForm, case, visit)
+    form = _bound(request, forms.EditGroupLineForm if case else forms.GroupLineForm, case, visit, kept)
     amounts = _Amounts(request.POST, request.method == "POST")
     totals = totals_of_customers(ids, as_of=day)
-    nodes = {n.customer_id: n for n in Node.objects.filter(customer__in=ids, kind=Node.Kind.CUSTOMER)}
     sub: dict[int, int] = {}
     by_product: dict[int, dict[str, int]] = {}
     rows = []
@@ -114,7 +115,7 @@ def _group_form(request: HttpRequest, visit: Visit, group: CustomerGroup, case: 
                 f"prod-{pk}-{code}", kept.get("product_limits", {}).get(str(pk), {}).get(code),
                 f"{member.customer.party.name} {name}", may_be_zero=False,
             )  # fmt: skip
-            boxes.append((code, limit_text))
+            boxes.append((code, name, limit_text))
             if limit is not None:
                 by_product.setdefault(pk, {})[code] = limit
         rows.append(
@@ -143,6 +144,14 @@ def _group_form(request: HttpRequest, visit: Visit, group: CustomerGroup, case: 
             "crumbs": [{"url": reverse("group_detail", args=[group.number]), "label": group.name}],
         },
     )  # fmt: skip
+
+
+def _in_force(amount_fen: int | None, nodes: Mapping[int | None, Node]) -> Payload:
+    """What a renewal starts from: the amounts that are in force; nothing when there is nothing."""
+    if amount_fen is None:
+        return {}
+    caps = {str(pk): node.cap_fen for pk, node in nodes.items() if node.cap_fen is not None}
+    return {"amount_fen": amount_fen, "sub_limits": caps}
 
 
 def _products_of(customers: list[int], kept: Payload, day: dt.date) -> list[tuple[str, str]]:
@@ -203,8 +212,11 @@ def _customer_form(
     request: HttpRequest, visit: Visit, customer: Customer, shape: _Shape, case: Case | None
 ) -> HttpResponse:
     day = visit.business_date
+    is_public = shape is _SHAPES["public"]
     kept: Payload = case.payload if case else {}
-    form = _bound(request, shape.edit_form if case else shape.form, case, visit)
+    if case is None and "renew" in request.GET and shape is not _SHAPES["exit"]:
+        kept = _in_force(line_life.amount_in_force(customer, is_public=is_public), {})
+    form = _bound(request, shape.edit_form if case else shape.form, case, visit, kept)
     amounts = _Amounts(request.POST, request.method == "POST")
     limits: dict[str, int] = {}
     rows = []
@@ -273,11 +285,13 @@ def _amended(visit: Visit, case: Case, payload: Payload, data: Mapping[str, Any]
 
 
 def _bound(
-    request: HttpRequest, shape: type[django_forms.Form], case: Case | None, visit: Visit
+    request: HttpRequest, shape: type[django_forms.Form], case: Case | None, visit: Visit, kept: Payload
 ) -> django_forms.Form:  # fmt: skip
     initial = {
         **_year(visit.business_date), "is_revolving": load_book().flag("line.revolving", visit.business_date),
     }  # fmt: skip
+    if kept and case is None:
+        initial |= {"amount": _plain_wan(kept["amount_fen"]), "is_renewal": True}
     if case is not None:
         initial = {**case.payload, "exception_reason": case.exception_reason}
         initial["amount"] = _plain_wan(case.payload.get("amount_fen"))

@@ -27,6 +27,7 @@ from shouxin.facilities.line_kinds import LINE_KINDS
 from shouxin.monitoring.alerts import tasks_of_owner
 from shouxin.reporting import case_documents
 from shouxin.reporting.exports import table_xlsx
+from shouxin.reporting.todo import todo_of
 from shouxin.web import credit_forms as forms
 from shouxin.web.access import Role, Visit, page
 from shouxin.web.templatetags.shouxin_format import moment, translated
@@ -51,7 +52,7 @@ def show_tasks(request: HttpRequest, visit: Visit) -> HttpResponse:
     return render(
         request, "pages/task_list.html",
         {
-            "tasks": tasks_of(visit.actor, as_of=visit.business_date),
+            "todo": todo_of(visit.actor, as_of=visit.business_date),
             "alert_tasks": tasks_of_owner(visit.actor, as_of=visit.business_date),
             "visit": visit, "as_of": visit.business_date,
         },
@@ -343,11 +344,11 @@ def add_minutes(request: HttpRequest, visit: Visit, number: str) -> HttpResponse
     data = {name: value for name, value in form.cleaned_data.items() if name != "file"}
 
     def act(case: Case) -> None:
-        minutes = approvals.record_minutes(
-            actor=visit.actor, business_date=visit.business_date, file_name=upload.name or "" if upload else "",
+        approvals.minute_case(
+            actor=visit.actor, case=case, business_date=visit.business_date,
+            file_name=upload.name or "" if upload else "",
             file=upload.read(approvals.FILE_MAX_BYTES + 1) if upload else None, **data,
         )  # fmt: skip
-        approvals.attach_minutes(actor=visit.actor, case=case, minutes=minutes, business_date=visit.business_date)
 
     return _step(request, visit, number, "minutes", act)
 

@@ -72,6 +72,11 @@ def _group(visit: Visit, number: str) -> CustomerGroup:
     raise Http404(_("没有这个集团，或不在您的数据范围内"))
 
 
+def _open_freeze(**subject: Any) -> LineFreeze | None:
+    open_ones = LineFreeze.objects.filter(**subject, lifted_date__isnull=True)
+    return open_ones.select_related("frozen_by", "confirmed_by").first()
+
+
 # --- a customer's credit file ---------------------------------------------------------------------------------------
 
 
@@ -125,7 +130,7 @@ def show_customer(request: HttpRequest, visit: Visit, number: str) -> HttpRespon
             "public_line_rows": PublicLine.objects.filter(customer=customer).select_related("case")[:10],
             "eligibility": public_lines.eligibility(customer, as_of=day),
             "transactions": RelatedTransaction.objects.filter(customer=customer).select_related("counterparty")[:10],
-            "freeze": LineFreeze.objects.filter(customer=customer, lifted_date__isnull=True).first(),
+            "freeze": _open_freeze(customer=customer),
             "branches": branches, "is_multi": servicing.is_multi_branch(customer.pk, as_of=day),
             "managing": customer.managing_branches.select_related("branch", "decided_by").first(),
             "preconditions": Precondition.objects.filter(facility__customer=customer).select_related("facility"),
@@ -493,7 +498,7 @@ def meet_condition(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
 @require_POST
 @page(Role.RISK_OFFICER, Role.APPROVER)
 def stop_line(request: HttpRequest, visit: Visit, kind: str, number: str) -> HttpResponse:
-    """Freeze or lift, a customer's or a group's line."""
+    """Freeze, confirm a freeze or lift it, a customer's or a group's line."""
     if kind not in ("customer", "group"):
         raise Http404
     customer = _customer(visit, number) if kind == "customer" else None
@@ -501,6 +506,12 @@ def stop_line(request: HttpRequest, visit: Visit, kind: str, number: str) -> Htt
     url = reverse("customer_credit" if customer else "group_credit", args=[number])
     reason = request.POST.get("reason", "")
     record = LineFreeze.objects.filter(customer=customer, group=group, lifted_date__isnull=True).first()
+    if record is not None and request.POST.get("act") == "confirm":
+        return _act(
+            request, url,
+            lambda: line_life.confirm_freeze(actor=visit.actor, record=record, business_date=visit.business_date),
+            _("冻结已复核。"),
+        )  # fmt: skip
     if record is not None:
         return _act(
             request,
@@ -515,7 +526,7 @@ def stop_line(request: HttpRequest, visit: Visit, kind: str, number: str) -> Htt
         lambda: line_life.freeze(
             actor=visit.actor, customer=customer, group=group, reason=reason, business_date=visit.business_date
         ),
-        _("已冻结。"),
+        _("已冻结，请另一人复核。"),
     )  # fmt: skip
 
 
@@ -606,7 +617,7 @@ def show_group(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
             "exposures": connections.large_exposures(as_of=day, customers=members),
             "arrears": arrears_of_group(group, as_of=day), "bases": documents_behind(*_GROUP_BASES, as_of=day),
             "related": [(m.party.name, related[m.pk]) for m in members if m.pk in related],
-            "freeze": LineFreeze.objects.filter(group=group, lifted_date__isnull=True).first(),
+            "freeze": _open_freeze(group=group),
             "may_stop": visit.actor.unit.is_head_office and visit.has(Role.RISK_OFFICER, Role.APPROVER),
             "may_rate": visit.has(Role.RISK_OFFICER), "rating_form": forms.RatingForm(as_of=day),
             "visit": visit, "as_of": day, "actions": actions,

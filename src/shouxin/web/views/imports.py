@@ -105,7 +105,12 @@ def _upload(request: HttpRequest, visit: Visit) -> HttpResponse:
             out.write(block)
     try:
         job = import_jobs.open_job(
-            actor=visit.actor, path=path, business_date=visit.business_date, name=file.name, table=kind.table
+            actor=visit.actor,
+            path=path,
+            business_date=visit.business_date,
+            name=file.name,
+            table=kind.table,
+            header_row=_header_row(request),
         )
     except EvidenceError as error:
         path.unlink(missing_ok=True)
@@ -117,6 +122,12 @@ def _upload(request: HttpRequest, visit: Visit) -> HttpResponse:
         job.places = import_jobs.places_of(job.titles, known.columns, table=job.table)
         job.save(update_fields=["places"])
     return redirect("import_detail", pk=job.pk)
+
+
+def _header_row(request: HttpRequest) -> int | None:
+    """The row of the titles that somebody typed; None where nothing was, so that it is found."""
+    text = request.POST.get("header_row", "").strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 5 else None
 
 
 @page(*IMPORTERS)
@@ -233,6 +244,8 @@ def check(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
     if not path.is_file():
         messages.error(request, _("上传的文件已不在，请重新上传。"))
         return redirect("import_detail", pk=pk)
+    if request.POST.get("act") == "header":
+        return _take_header(request, job, path)
     doubled = [c for c, n in Counter(c for c in chosen if c).items() if n > 1]
     if doubled:
         titles = "、".join(kind.title(column) for column in doubled)
@@ -255,6 +268,17 @@ def check(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
     except ImportRefusedError as error:
         messages.error(request, str(error))
     return redirect("import_detail", pk=pk)
+
+
+def _take_header(request: HttpRequest, job: ImportJob, path: Path) -> HttpResponse:
+    """Read the titles from the row that somebody names."""
+    try:
+        import_jobs.set_header_row(job=job, path=path, header_row=_header_row(request) or 0)
+    except EvidenceError as error:
+        messages.error(request, str(error.errors[0]))
+    except ImportRefusedError as error:
+        messages.error(request, str(error))
+    return redirect("import_detail", pk=job.pk)
 
 
 @require_POST

@@ -5,7 +5,6 @@ import uuid
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -24,6 +23,7 @@ from shouxin.limits.labels import OPERATIONS
 from shouxin.limits.models import Hold, Movement, Node, StatusRequest
 from shouxin.reporting.exports import table_csv, table_xlsx
 from shouxin.web.access import EARLIEST, LATEST, Role, Visit, page
+from shouxin.web.limit_acts import carry_out
 from shouxin.web.limit_forms import SimulateForm, StatusForm
 from shouxin.web.views.cases import XLSX, attachment
 
@@ -147,15 +147,17 @@ def propose_status(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
         messages.error(request, "；".join(str(error) for errors in form.errors.values() for error in errors))
         return redirect("limit_tree", pk=pk)
     node = next(row.node for row in rows if row.node.pk == form.cleaned_data["node"])
-    try:
-        lines.propose_status(
-            actor=visit.actor, node=node, act=form.cleaned_data["act"], reason=form.cleaned_data["reason"],
+    carry_out(
+        request,
+        lambda: lines.propose_status(
+            actor=visit.actor,
+            node=node,
+            act=form.cleaned_data["act"],
+            reason=form.cleaned_data["reason"],
             business_date=visit.business_date,
-        )  # fmt: skip
-    except limits.LedgerError as error:
-        messages.error(request, str(error))
-    else:
-        messages.success(request, _("已提交，待另一人复核。"))
+        ),
+        done=_("已提交，待另一人复核。"),
+    )
     return redirect("limit_tree", pk=pk)
 
 
@@ -164,17 +166,16 @@ def propose_status(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
 def decide_status(request: HttpRequest, visit: Visit, pk: int, request_pk: int) -> HttpResponse:
     root = _root(visit, pk)
     asked = get_object_or_404(StatusRequest, pk=request_pk, node__in=[row.node.pk for row in _rows(visit, root)])
-    try:
-        lines.decide_status(
-            actor=visit.actor, request=asked, is_agreed=request.POST.get("agree") == "1",
+    carry_out(
+        request,
+        lambda: lines.decide_status(
+            actor=visit.actor,
+            request=asked,
+            is_agreed=request.POST.get("agree") == "1",
             business_date=visit.business_date,
-        )  # fmt: skip
-    except lines.LineActNotAllowedError as error:
-        raise PermissionDenied(str(error)) from error
-    except limits.LedgerError as error:
-        messages.error(request, str(error))
-    else:
-        messages.success(request, _("已办理。"))
+        ),
+        done=_("已办理。"),
+    )
     return redirect("limit_tree", pk=pk)
 
 

@@ -88,6 +88,7 @@ def report_alert(request: HttpRequest, visit: Visit) -> HttpResponse:
                 alert = alerts.report(
                     actor=visit.actor, code=data["code"], message=data["message"], level=data["level"],
                     customer=customer, group=group, business_date=visit.business_date,
+                    event_date=data["event_date"], evidence=data["evidence"],
                 )  # fmt: skip
                 return redirect("alert_detail", pk=alert.pk)
             except alerts.AlertError as error:

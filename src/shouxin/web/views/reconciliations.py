@@ -3,7 +3,6 @@
 import re
 from typing import Any
 
-from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -13,10 +12,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from shouxin.bank.scope import Reach
-from shouxin.limits import day, lines
-from shouxin.limits import services as limits
+from shouxin.limits import day
 from shouxin.limits.models import ReconciliationItem, ReconciliationRun
 from shouxin.web.access import Role, Visit, page
+from shouxin.web.limit_acts import carry_out
 
 SHOWN = 100
 BYTES_MOST = 5 * 1024 * 1024
@@ -105,17 +104,15 @@ def show(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
 @require_POST
 def decide(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
     item = get_object_or_404(_items(visit).select_related("proposed_by"), pk=pk)
-    if item.proposed_by is None:
+    proposer = item.proposed_by
+    if proposer is None:
         raise PermissionDenied(_("该差异没有提出人，不能复核。"))
-    try:
-        day.decide_difference(
-            actor=visit.actor, item=item, is_agreed=request.POST.get("agree") == "1", proposer=item.proposed_by,
+    carry_out(
+        request,
+        lambda: day.decide_difference(
+            actor=visit.actor, item=item, is_agreed=request.POST.get("agree") == "1", proposer=proposer,
             business_date=visit.business_date,
-        )  # fmt: skip
-    except lines.LineActNotAllowedError as error:
-        raise PermissionDenied(str(error)) from error
-    except limits.LedgerError as error:
-        messages.error(request, str(error))
-    else:
-        messages.success(request, _("已办理。"))
+        ),
+        done=_("已办理。"),
+    )  # fmt: skip
     return redirect("reconciliation_detail", pk=item.run_id)

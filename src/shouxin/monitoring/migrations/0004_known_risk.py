@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('groups', '0003_carried_decision'),
-        ('monitoring', '0001_initial'),
+        ('monitoring', '0003_alert_evidence'),
         ('parties', '0007_country'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
