@@ -208,6 +208,28 @@ def test_a_members_line_goes_through_the_group(demo_bank: DemoBank) -> None:
     assert refusals(refused.value) == [("MEMBER_OF_GROUP", "JS-04")]
 
 
+@pytest.mark.clause("UC-07", points="before")
+def test_a_renewal_decided_ahead_takes_over_on_its_first_day(demo_bank: DemoBank) -> None:
+    """Put into force a month ahead it would cut the line that still runs: refused, and on its day it is not."""
+    f, start = demo_bank.customer("F"), dt.date(2025, 7, 31)
+    Node.objects.filter(customer=f, kind="CUSTOMER").update(valid_to=start)
+    rate(demo_bank, f)
+    evaluated(demo_bank, customer=f, by="suny")
+    case = line_cases.propose_customer_line(
+        actor=demo_bank.staff("suny"), customer=f, amount_fen=1_500 * WAN, valid_from=start,
+        valid_to=dt.date(2026, 7, 31), business_date=DAY,
+    )  # fmt: skip
+    case = decided(demo_bank, reviewed(demo_bank, submit(demo_bank, case)))
+    with pytest.raises(CaseError, match="请在 2025-07-31 落实"):
+        in_force(demo_bank, case)
+    node = Node.objects.get(customer=f, kind="CUSTOMER")
+    assert (node.valid_to, CustomerLine.objects.count()) == (start, 0), "the line that runs stays as it was"
+    assert demo_bank.draw("F", "1", by="suny").state == "reserved"
+    in_force(demo_bank, case, on=start)
+    node.refresh_from_db()
+    assert (node.cap_fen, node.valid_from) == (1_500 * WAN, start)
+
+
 @pytest.mark.clause("CB-01", points="on over")
 def test_the_line_and_its_use_are_two_different_cases(demo_bank: DemoBank) -> None:
     f = demo_bank.customer("F")

@@ -147,7 +147,8 @@ def test_a_member_draws_only_with_a_highest_limit(demo_bank: DemoBank) -> None:
     missing = [("MEMBER_WITHOUT_SUB_LIMIT", "BR-12")]
     for day, cap, said in ((SINCE, 900 * WAN, []), (SINCE, None, missing), (BEFORE, None, [])):
         Node.objects.filter(customer=demo_bank.customer("D"), kind="CUSTOMER").update(cap_fen=cap)
-        findings, _ = check_drawing(request=DrawingRequest(demo_bank.facility("D"), WAN, 0, day))
+        request = DrawingRequest(demo_bank.facility("D"), WAN, 0, day, day + dt.timedelta(days=90))
+        findings, _ = check_drawing(request=request)
         assert [(f.code, f.article) for f in findings if f.code == missing[0][0]] == said, (day, cap)
     for day, said in ((SINCE, missing), (BEFORE, [])):
         allocated = rules.judge_allocation(line_fen=9 * WAN, sub_limits_fen=without_d, member_ids=members, as_of=day)

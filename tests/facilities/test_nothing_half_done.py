@@ -132,8 +132,8 @@ def test_a_rate_missing_for_the_day(demo_bank: DemoBank) -> None:
     words = f"缺少 USD 在 {DAY} 的汇率（最近为 2025-06-29），请先录入当日汇率"
     before, used = rows(), Node.objects.get(customer=b, kind="CUSTOMER").used_fen
     drawing = request_drawing(
-        actor=demo_bank.staff("zhoulp"), request=DrawingRequest(facility, 10 * WAN, 0, DAY), key="usd",
-        business_date=DAY,
+        actor=demo_bank.staff("zhoulp"), key="usd", business_date=DAY,
+        request=DrawingRequest(facility, 10 * WAN, 0, DAY, YEAR),
     )  # fmt: skip
     assert (drawing.state, drawing.findings[0]["code"]) == ("refused", "RATE_MISSING")
     assert words in drawing.findings[0]["message"]

@@ -82,14 +82,14 @@ def test_x15_loans_to_one_borrower(demo_bank: DemoBank) -> None:
     Node.objects.filter(kind="CUSTOMER").update(cap_fen=99_000 * WAN)
     used = {}
     for code in "ABCDE":
-        request = DrawingRequest(demo_bank.facility(code), WAN, 0, DAY)
+        request = DrawingRequest(demo_bank.facility(code), WAN, 0, DAY, DAY + dt.timedelta(days=90))
         room = _single_loan_room(Asked(request, WAN, WAN))
         assert room is not None
         used[code] = f"{Decimal(room.used_fen) * 100 / (50_000 * WAN):.2f}"
     assert used == {"A": "3.00", "B": "2.00", "C": "1.40", "D": "2.40", "E": "1.20"}
 
     def is_refused(wan: str, day: dt.date = DAY) -> bool:
-        request = DrawingRequest(demo_bank.facility("D"), fen(wan), 0, day)
+        request = DrawingRequest(demo_bank.facility("D"), fen(wan), 0, day, day + dt.timedelta(days=90))
         return "SINGLE_LOANS_ABOVE_SHARE" in [f.code for f in check_drawing(request=request)[0]]
 
     assert not is_refused("3800.00")

@@ -47,7 +47,7 @@ def test_each_alert_carries_one_of_the_risk_types() -> None:
     assert {"多头授信", "过度授信", "不适当分配授信额度", "经营不善", "关联交易"} <= {
         signal.risk_type for signal in CATALOGUE.values()
     }
-    assert list(CATALOGUE) == [f"W{number:02d}" for number in range(1, 25)]
+    assert list(CATALOGUE) == [f"W{number:02d}" for number in range(1, 26)]
 
 
 def test_an_unknown_signal_is_refused(demo_bank: DemoBank) -> None:

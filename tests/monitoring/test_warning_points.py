@@ -41,7 +41,7 @@ def test_each_alert_carries_one_of_the_five_risks(demo_bank: DemoBank) -> None:
     with pytest.raises(IntegrityError, match="alert_of_a_known_risk"), transaction.atomic():
         raised.filter(pk=raised[0].pk).update(risk_type="市场风险")
     page = sign_in(demo_bank.staff("fengxc")).get(reverse("alert_detail", args=[raised.filter(code="W12")[0].pk]))
-    assert "R5 资产重组（BR-05）" in page.content.decode()
+    assert "R5 资产重组 (BR-05)" in page.content.decode()
 
 
 @pytest.mark.clause("HA-07", "BR-07", "BR-10", points="on over")

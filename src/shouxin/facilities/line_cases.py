@@ -16,11 +16,12 @@ from shouxin.bank.models import RoleAssignment, Staff
 from shouxin.bank.scope import roles_of, scope_of
 from shouxin.domain.authority import LevelAnswer
 from shouxin.domain.findings import Finding, Severity
-from shouxin.facilities import case_contents
+from shouxin.facilities import case_contents, public_lines
 from shouxin.facilities.lead import judge_initiation
 from shouxin.facilities.line_judging import Judgement, changed_facts
 from shouxin.facilities.line_kinds import KINDS
 from shouxin.groups.models import CustomerGroup
+from shouxin.limits.models import Node
 from shouxin.parties.models import Customer
 from shouxin.parties.selectors import visible_customers
 from shouxin.policy import load_book
@@ -183,10 +184,33 @@ def operate(*, actor: Staff, case: Case, opinion: str, business_date: dt.date) -
         raise CaseError(f"案件为“{case.get_state_display()}”，不能落实。")
     if approvals.digest_of(case.payload) != case.payload_digest:
         raise CaseError("案件内容与批准时不一致，不能落实。")
+    _require_no_gap(case, business_date)
     result = KINDS[Case.Kind(case.kind)].apply(case, actor, business_date)
     return approvals.operate(
         actor=actor, case=case, opinion=opinion, result={**case.result, **result}, business_date=business_date
     )
+
+
+def _require_no_gap(case: Case, as_of: dt.date) -> None:
+    """A renewal decided ahead takes over on its own first day: before it, the line in force must not be cut (UC-07).
+
+    Raises CaseError while there is such a line; a first line may be put into force ahead, it is drawn from its day on.
+    """
+    start = case.payload.get("valid_from")
+    if not start or dt.date.fromisoformat(start) <= as_of:
+        return
+    if case.kind == Case.Kind.PUBLIC_LINE:
+        certificate = public_lines.find_public_line(int(case.subject_id), as_of=as_of)
+        end = certificate.valid_to if certificate else None
+    else:
+        of = {"group": case.subject_id} if case.subject_kind == "group" else {"customer": case.subject_id}
+        node = Node.objects.filter(**of, kind=case.subject_kind.upper(), cap_fen__isnull=False).first()
+        is_running = node is not None and (node.valid_from is None or node.valid_from <= as_of)
+        end = node.valid_to if node is not None and is_running else None
+    if end is not None and end > as_of:
+        raise CaseError(
+            f"新额度自 {start} 起，现有额度到 {end}（不含）前继续有效；现在落实会使它中断，请在 {start} 落实（UC-07）。"
+        )
 
 
 def _higher_level(case: Case, judged: Judgement, as_of: dt.date) -> list[Finding]:

@@ -389,7 +389,8 @@ def judge_event(*, customer: Customer, event: str, amount_fen: int, as_of: dt.da
         if amount_fen <= total:
             return []
         profit = f"前 {years.decimal:f} 年税后利润之和 {format_wan(total)} 万元"
-        english = f"A project of {amount_en(amount_fen)} exceeds {years.decimal:f} years' profit after tax, {amount_en(total)}"
+        profit_en = f"{years.decimal:f} years' profit after tax, {amount_en(total)}"
+        english = f"A project of {amount_en(amount_fen)} exceeds {profit_en}"
         return [_event_finding(f"项目投资 {format_wan(amount_fen)} 万元，超过{profit}", english, years.citation)]
     return [_event_finding(EVENTS[event], EVENTS_EN[event], years.citation)]
 
