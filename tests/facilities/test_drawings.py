@@ -117,8 +117,7 @@ def test_the_scope_decides_what_is_net_of_margin() -> None:
 def test_a_drawing_after_the_line_has_ended_is_refused(demo_bank: DemoBank) -> None:
     drawing = demo_bank.draw("D", "1", on=dt.date(2026, 6, 30))
     assert drawing.state == Drawing.State.REFUSED
-    assert ("LIMIT_PERIOD_OVER", "UC-07") in codes(drawing)
-    assert {article for _code, article in codes(drawing)} == {"UC-07"}
+    assert set(codes(drawing)) == {("LIMIT_PERIOD_OVER", "UC-07"), ("MATURITY_BEYOND_LINE", "UC-07")}
 
 
 def test_one_key_is_one_drawing_and_another_payload_is_an_error(demo_bank: DemoBank) -> None:

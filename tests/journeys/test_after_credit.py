@@ -56,6 +56,11 @@ def test_a_review_and_a_renewal_begin_among_the_tasks(
     open_task(page, live_server, "liujg", group.name, "可续授信的额度")
     assert page.input_value("#id_amount") == f"{line.amount_fen // 1_000_000}"
     assert page.locator("input[name^='sub-']").first.input_value() != ""
+    for width in (390, 1440):  # stacked on a telephone, whole on a desk: nothing scrolls sideways
+        page.set_viewport_size({"width": width, "height": 900})
+        inside = "(e) => e.scrollWidth <= e.clientWidth"
+        assert page.locator("table.table-sticky").evaluate(f"t => ({inside})(t.parentElement)"), width
+        assert_fits(page)
     page.get_by_role("button", name="建立案件").click()
     page.wait_for_url("**/cases/SX**")
     case = Case.objects.latest("pk")
