@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from shouxin.approvals.models import Case
     from shouxin.bank.models import Staff
 
-_data = click.option(
+data_option = click.option(
     "--data", type=click.Path(path_type=Path, file_okay=False), help="Where the private database lives."
 )
-_who = click.option("--as", "username", required=True, help="User name of the person who acts.")
-_json = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+who_option = click.option("--as", "username", required=True, help="User name of the person who acts.")
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 
 
-def _begin(context: click.Context, data: Path | None) -> None:
+def begin(context: click.Context, data: Path | None) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "shouxin.settings")
     os.environ.setdefault("SHOUXIN_ENVIRONMENT", "demo")
     context.with_resource(database(data))
@@ -36,7 +36,7 @@ def _begin(context: click.Context, data: Path | None) -> None:
     django.setup()
 
 
-def _person(username: str) -> "Staff":
+def person(username: str) -> "Staff":
     from shouxin.bank.models import Staff
 
     found = Staff.objects.select_related("unit").filter(username=username, is_active=True).first()
@@ -54,7 +54,7 @@ def _refuse(findings: list[Mapping[str, Any]], *, as_json: bool) -> NoReturn:
     sys.exit(2)
 
 
-def _show(document: Mapping[str, Any], lines: list[str], *, as_json: bool) -> None:
+def show_document(document: Mapping[str, Any], lines: list[str], *, as_json: bool) -> None:
     click.echo(json.dumps(document, ensure_ascii=False, indent=1, default=str) if as_json else "\n".join(lines))
 
 
@@ -62,38 +62,38 @@ def _show(document: Mapping[str, Any], lines: list[str], *, as_json: bool) -> No
 
 
 @click.group()
-@_data
+@data_option
 @click.pass_context
 def cases(context: click.Context, data: Path | None) -> None:
     """List, show, open, change and step credit cases."""
-    _begin(context, data)
+    begin(context, data)
 
 
 @cases.command("list")
-@_who
+@who_option
 @click.option(
     "--state", default=None,
     type=click.Choice(["draft", "review", "decide", "approved", "done", "refused", "withdrawn"]),
 )  # fmt: skip
-@_json
+@json_option
 def list_cases(username: str, state: str | None, as_json: bool) -> None:
     """Cases in a person's view, the newest first, 200 at most."""
     from shouxin.approvals.selectors import cases_in_view
     from shouxin.bank.selectors import get_business_date
     from shouxin.web.api.exchange import KINDS, row_of
 
-    found = cases_in_view(_person(username), as_of=get_business_date()).filter(kind__in=KINDS.values())
+    found = cases_in_view(person(username), as_of=get_business_date()).filter(kind__in=KINDS.values())
     if state:
         found = found.filter(state=state)
     rows = [row_of(case) for case in found.order_by("-pk")[:200]]
     lines = [f"{r['number']}\t{r['kind']}\t{r['subject']}\t{r['amount'] or '-'}\t{r['state']}" for r in rows]
-    _show({"cases": rows}, lines or ["没有案件"], as_json=as_json)
+    show_document({"cases": rows}, lines or ["没有案件"], as_json=as_json)
 
 
 @cases.command()
 @click.argument("number")
-@_who
-@_json
+@who_option
+@json_option
 def show(number: str, username: str, as_json: bool) -> None:
     """One case with its contents, findings and steps."""
     _written(username, as_json, lambda actor: _found(actor, number))
@@ -101,8 +101,8 @@ def show(number: str, username: str, as_json: bool) -> None:
 
 @cases.command("open")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@_who
-@_json
+@who_option
+@json_option
 def open_case(file: Path, username: str, as_json: bool) -> None:
     """Open a case from a JSON file: kind, subject and contents, as the API takes them."""
     from shouxin.bank.selectors import get_business_date
@@ -115,8 +115,8 @@ def open_case(file: Path, username: str, as_json: bool) -> None:
 @cases.command()
 @click.argument("number")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@_who
-@_json
+@who_option
+@json_option
 def amend(number: str, file: Path, username: str, as_json: bool) -> None:
     """Put new contents from a JSON file into a draft or returned case."""
     from shouxin.bank.selectors import get_business_date
@@ -134,11 +134,11 @@ def amend(number: str, file: Path, username: str, as_json: bool) -> None:
         ["investigate", "submit", "agree", "disagree", "approve", "refuse", "operate", "return", "withdraw"]
     ),
 )
-@_who
+@who_option
 @click.option("--opinion", default="", help="What the person says; for submit, the reason for exceptions.")
 @click.option("--on-site", is_flag=True, help="For investigate: the person was there.")
 @click.option("--digest", default="", help="For approve and refuse: the digest of the contents that were read.")
-@_json
+@json_option
 def step(number: str, what: str, username: str, opinion: str, on_site: bool, digest: str, as_json: bool) -> None:
     """Take one step of a case as one person."""
     from shouxin.approvals import services as approvals
@@ -168,14 +168,14 @@ def step(number: str, what: str, username: str, opinion: str, on_site: bool, dig
 
 @cases.command()
 @click.argument("number")
-@_who
+@who_option
 @click.option("--minutes", "minutes_number", required=True, help="The minutes' own number.")
 @click.option("--meeting", type=click.Choice(["president", "loan"]), default="president", show_default=True)
 @click.option("--held-on", type=click.DateTime(["%Y-%m-%d"]), required=True, help="Day of the meeting.")
 @click.option("--resolution", required=True, help="What it resolved.")
 @click.option("--attendees", default="", help="Who was there.")
 @click.option("--file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The signed paper, scanned.")
-@_json
+@json_option
 def minutes(
     number: str, username: str, minutes_number: str, meeting: str, held_on: dt.datetime, resolution: str,
     attendees: str, file: Path | None, as_json: bool,
@@ -233,7 +233,7 @@ def _written(username: str, as_json: bool, act: Callable[["Staff"], "Case"]) -> 
     from shouxin.web.api.common import Problem
     from shouxin.web.api.exchange import case_of, refused_by
 
-    actor = _person(username)
+    actor = person(username)
     try:
         with transaction.atomic():
             number = act(actor).number
@@ -248,59 +248,59 @@ def _written(username: str, as_json: bool, act: Callable[["Staff"], "Case"]) -> 
         *(f"摘要 {document['digest']}" for _ in [0] if document["digest"]),
         *(f"{f['severity']}  {f['code']}  {f['message']}  {f['article']}" for f in document["findings"]),
     ]
-    _show(document, lines, as_json=as_json)
+    show_document(document, lines, as_json=as_json)
 
 
 # --- dashboard, alerts, the end of a day ----------------------------------------------------------------------------
 
 
 @click.command()
-@_who
-@_data
-@_json
+@who_option
+@data_option
+@json_option
 @click.pass_context
 def dashboard(context: click.Context, username: str, data: Path | None, as_json: bool) -> None:
     """Where the lines stand, in a person's view: sums, groups by share of capital, what needs somebody."""
-    _begin(context, data)
+    begin(context, data)
     from shouxin.web.api.exchange import dashboard_of
 
-    shown = dashboard_of(_person(username))
+    shown = dashboard_of(person(username))
     lines = [f"{name}\t{value}" for name, value in shown.items() if name != "groups"]
     lines += [f"{g['name']}\t{g['used']}\t{g['share_percent'] or '-'}%\t{g['level']}" for g in shown["groups"]]
-    _show(shown, lines, as_json=as_json)
+    show_document(shown, lines, as_json=as_json)
 
 
 @click.command()
-@_who
+@who_option
 @click.option("--state", type=click.Choice(["open", "acted", "closed"]), default="open", show_default=True)
-@_data
-@_json
+@data_option
+@json_option
 @click.pass_context
 def alerts(context: click.Context, username: str, state: str, data: Path | None, as_json: bool) -> None:
     """Alerts in a person's view, the newest first, 200 at most."""
-    _begin(context, data)
+    begin(context, data)
     from shouxin.web.api.exchange import alert_of, alerts_seen_by
 
-    rows = [alert_of(alert) for alert in alerts_seen_by(_person(username)).filter(state=state).order_by("-pk")[:200]]
+    rows = [alert_of(alert) for alert in alerts_seen_by(person(username)).filter(state=state).order_by("-pk")[:200]]
     lines = [f"{r['code']}\t{r['level']}\t{r['message']}\t{r['owner']}\t{r['due_date']}" for r in rows]
-    _show({"alerts": rows}, lines or ["没有预警"], as_json=as_json)
+    show_document({"alerts": rows}, lines or ["没有预警"], as_json=as_json)
 
 
 @click.command("day-end")
-@_who
-@_data
-@_json
+@who_option
+@data_option
+@json_option
 @click.pass_context
 def day_end(context: click.Context, username: str, data: Path | None, as_json: bool) -> None:
     """Do the credit end of the bank's business day; again on the same day it changes nothing."""
-    _begin(context, data)
+    begin(context, data)
     from shouxin.bank.models import RoleAssignment
     from shouxin.bank.scope import roles_of
     from shouxin.bank.selectors import get_business_date
     from shouxin.monitoring import watch
 
     day, role = get_business_date(), RoleAssignment.Role
-    if not roles_of(_person(username), as_of=day) & {role.RISK_OFFICER, role.OPERATIONS}:
+    if not roles_of(person(username), as_of=day) & {role.RISK_OFFICER, role.OPERATIONS}:
         raise click.UsageError(f"{username} 不是风险审查岗或运营岗，不能运行日终检查。")
     done = watch.end_of_day(as_of=day)
     shown = {
@@ -311,4 +311,4 @@ def day_end(context: click.Context, username: str, data: Path | None, as_json: b
         f"{day} 日终检查：新预警 {done.alerts} 条，下调分类 {len(done.lowered)} 笔，"
         f"取消公开额度 {len(done.cancelled)} 份，列入调查 {done.reviews} 项"
     ]
-    _show(shown, lines, as_json=as_json)
+    show_document(shown, lines, as_json=as_json)
