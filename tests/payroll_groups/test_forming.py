@@ -5,10 +5,11 @@ import datetime as dt
 import pytest
 
 from shouxin.audit.models import Entry
-from shouxin.bank.models import RoleAssignment
-from shouxin.payroll_groups import forming, inspecting, selectors
+from shouxin.bank.models import RoleAssignment, Staff
+from shouxin.payroll_groups import forming, inspecting, lending, selectors
 from shouxin.payroll_groups.models import Contract, Inspection, Member, PayrollGroup
 from shouxin.payroll_groups.rights import PayrollGroupError, PayrollRefusedError
+from shouxin.payroll_groups.waiting import waiting_for
 from tests.conftest import SINCE, SmallBank
 from tests.payroll_groups import school as cast
 from tests.payroll_groups.school import ENDS, SIGNED, yuan
@@ -251,3 +252,37 @@ def test_a_person_is_in_one_group_only(small_bank: SmallBank) -> None:
             actor=school.clerk, group=school.group, customer=school.members[0].customer, employment="公职人员",
             business_date=SIGNED,
         )  # fmt: skip
+
+
+def test_what_waits_for_whom(small_bank: SmallBank) -> None:
+    def waits(actor: Staff) -> list[str]:
+        return [one.what for one in waiting_for(actor, as_of=SIGNED)]
+
+    school = cast.applied(small_bank, heads=5)
+    assert waits(small_bank.risk_officer) == ["登记调查报告"]
+    assert waits(small_bank.approver) == waits(school.clerk) == waits(small_bank.manager_east) == []
+    forming.investigate(actor=small_bank.risk_officer, group=school.group, report="已核", business_date=SIGNED)
+    assert waits(small_bank.risk_officer) == []  # not what they investigated
+    assert waits(small_bank.approver) == ["审查资格"] * 5
+    for member in school.members:
+        forming.review_member(
+            actor=small_bank.approver, member=member, qualifies=True, limit_fen=yuan(80_000), reason="",
+            business_date=SIGNED,
+        )  # fmt: skip
+    assert waits(small_bank.approver) == ["审查单位资格"]
+    forming.review_unit(
+        actor=small_bank.approver, group=school.group, qualifies=True, opinion="同意", business_date=SIGNED
+    )
+    forming.approve_contract(actor=small_bank.approver, contract=cast.draft(school), opinion="", business_date=SIGNED)
+    cast.with_accounts(school)
+    cast.pay(school, 1)
+    lending.request_loan(
+        actor=school.clerk, member=school.member(1), number="借 1", amount_fen=yuan(80_000),
+        due_date=dt.date(2026, 3, 1), business_date=SIGNED,
+    )  # fmt: skip
+    assert waits(school.head) == ["复核放款"]
+    inspecting.inspect(
+        actor=small_bank.risk_officer, group=school.group, result="已查", demand="补资料", due_date=ENDS,
+        business_date=SIGNED,
+    )  # fmt: skip
+    assert waits(school.clerk) == ["登记整改"]

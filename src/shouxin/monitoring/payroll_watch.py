@@ -22,6 +22,7 @@ def watch_payrolls(*, as_of: dt.date) -> list[Alert]:
             raise_alert(
                 code="W25", customer=group.employer, business_date=as_of, key=f"W25:{group.pk}:{month:%Y-%m}",
                 message=f"{group.employer.party.name} {month:%Y-%m} 的代发工资文件没有收到。",
+                message_en=f"The payroll of {group.employer.party.name} for {month:%Y-%m} was not received.",
                 inputs={"集团编号": group.number, "月份": f"{month:%Y-%m}", "依据": "第六条（RC-14）"},
             )
             for month in missing_months(group, as_of=as_of)
@@ -33,6 +34,7 @@ def watch_payrolls(*, as_of: dt.date) -> list[Alert]:
                 code="W25", customer=member.group.employer, business_date=as_of, key=f"W25:member:{member.pk}",
                 level=Alert.Level.RED if owed else Alert.Level.WARN,
                 message=f"{member} 不在 {payroll.month:%Y-%m} 的工资文件中，可能已离开单位。",
+                message_en=f"{member} is not in the payroll of {payroll.month:%Y-%m}: perhaps no longer an employee.",
                 inputs={"集团编号": member.group.number, "月份": f"{payroll.month:%Y-%m}", "依据": "第五条（RC-06）"},
             )
         )  # fmt: skip

@@ -1,4 +1,4 @@
-"""我的待办: everything that waits for one person: steps of cases, freezes to confirm, reviews, lines to renew."""
+"""我的待办: everything that waits for one person: steps of cases, freezes, reviews, renewals, payroll groups."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from shouxin.facilities.models import LineFreeze
 from shouxin.groups.models import CustomerGroup
 from shouxin.monitoring.models import Review
 from shouxin.monitoring.reviews import reviews_to_do
+from shouxin.payroll_groups.waiting import Waiting, waiting_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class Todo:
     freezes: list[LineFreeze]
     reviews: list[Review]
     renewals: list[line_life.LineRow]
+    payroll: list[Waiting]
 
 
 def todo_of(person: Staff, *, as_of: dt.date) -> Todo:
@@ -31,6 +33,7 @@ def todo_of(person: Staff, *, as_of: dt.date) -> Todo:
         freezes=line_life.freezes_to_confirm(person, as_of=as_of),
         reviews=reviews_to_do(person, as_of=as_of),
         renewals=_renewals(person, as_of),
+        payroll=waiting_for(person, as_of=as_of),
     )
 
 

@@ -13,6 +13,7 @@ from shouxin.bank.selectors import find_institution
 from shouxin.facilities import line_life
 from shouxin.facilities.models import Drawing
 from shouxin.groups.selectors import list_open_merge_tasks
+from shouxin.payroll_groups.waiting import waiting_for
 from shouxin.web import page_memory
 from shouxin.web.access import Visit, visit_of
 
@@ -64,6 +65,7 @@ def _count_badges(visit: Visit) -> tuple[int, int, int]:
     waiting = Drawing.objects.filter(state=Drawing.State.RESERVED, facility__customer__in=visit.customers).count()
     tasks = list_open_merge_tasks().count() if Role.IDENTIFICATION_OFFICER in visit.roles else 0
     steps = len(tasks_of(visit.actor, as_of=visit.business_date))
+    steps += len(waiting_for(visit.actor, as_of=visit.business_date)) if visit.roles & _LENDERS else 0
     return waiting, tasks, steps + len(line_life.freezes_to_confirm(visit.actor, as_of=visit.business_date))
 
 

@@ -5,6 +5,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from shouxin.approvals.selectors import Task, tasks_of
 from shouxin.audit.models import Entry
 from shouxin.domain.money import format_wan
 from shouxin.facilities.models import Drawing
@@ -41,6 +42,7 @@ def show(request: HttpRequest, visit: Visit) -> HttpResponse:
             "largest": largest,
             "share_chart": group_share_chart(groups[:10], capital),
             "waiting": waiting[:8],
+            "my_steps": _steps_besides_drawings(visit)[:6],
             "merge_tasks": list_open_merge_tasks() if visit.has(Role.IDENTIFICATION_OFFICER) else [],
             "steps": selectors.next_steps(scope=visit.scope, as_of=visit.as_of),
             "events": [
@@ -56,6 +58,12 @@ def show(request: HttpRequest, visit: Visit) -> HttpResponse:
             **workbench_blocks(visit),
         },
     )
+
+
+def _steps_besides_drawings(visit: Visit) -> list[Task]:
+    """Steps of cases that wait for this person; drawings stand among what waits already."""
+    tasks = tasks_of(visit.actor, as_of=visit.business_date)
+    return [task for task in tasks if not task.case.kind.startswith("use_")]
 
 
 def _credit_counts(visit: Visit) -> dict[str, object]:
