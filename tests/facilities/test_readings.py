@@ -10,14 +10,17 @@ from django.db.models import F
 
 from shouxin.approvals import services as approvals
 from shouxin.approvals.services import CaseError
+from shouxin.bank import selectors as bank_selectors
 from shouxin.domain.lead_branch import rank_branches
-from shouxin.facilities import drawing_checks, lead, line_cases, line_judging, line_kinds, servicing
+from shouxin.domain.money import Money
+from shouxin.facilities import drawing_checks, lead, line_cases, line_judging, line_kinds, rules, servicing
 from shouxin.facilities.lead import LeadError, compute_lead, start_lead
 from shouxin.facilities.models import Deal, Facility
 from shouxin.groups.models import Agreement
 from shouxin.limits.models import Node
 from shouxin.parties.models import Customer, Party
 from shouxin.policy import load_book
+from shouxin.reporting.selectors import capital_on
 from tests.credit import decided, evaluated, in_force, prepared_group, propose, reviewed, submitted
 from tests.demo import DAY, WAN, DemoBank
 from tests.facilities.test_customer_lines import YEAR, rate
@@ -246,3 +249,24 @@ def test_a_revolving_line_is_an_exception_where_lines_do_not_revolve(
     assert not any("循环" in text for text in line_cases.judge(case, as_of=DAY).exceptions)
     switch(monkeypatch, line_kinds, {"line.revolving": "no"})
     assert any("循环" in text for text in line_cases.judge(case, as_of=DAY).exceptions)
+
+
+# --- the capital that a group's limit is held against ---------------------------------------------------------------
+
+
+@pytest.mark.clause("A-04", points="on over")
+def test_a_bank_may_hold_its_groups_against_the_latest_capital(
+    demo_bank: DemoBank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """15 % of 50,000 at the year's end is 7,500; of 48,000 at the quarter's end 7,200. The first is said beside it."""
+    assert demo_bank
+
+    def codes(wan: str) -> list[str]:
+        return [one.code for one in rules.judge_group_total(amount_fen=Money.from_wan(wan).fen, as_of=DAY)]
+
+    assert codes("7200.01") == ["GROUP_ABOVE_QUARTER_END_SHARE"]
+    assert codes("7500.01") == ["GROUP_ABOVE_CAPITAL_SHARE"]
+    switch(monkeypatch, bank_selectors, {"group.limit.capital_base": "latest"})
+    assert codes("7200.00") == ["GROUP_AT_WARN_LINE"]
+    assert codes("7200.01") == ["GROUP_ABOVE_CAPITAL_SHARE"]
+    assert capital_on(DAY).ceiling_fen == Money.from_wan("7200").fen

@@ -6,6 +6,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from shouxin.bank.models import CapitalFigure, ExchangeRate, Institution, OrgUnit
+from shouxin.policy import load_book
 
 
 class FigureMissingError(LookupError):
@@ -47,6 +48,17 @@ def find_capital_figure(*, kind: str, on_or_before: dt.date) -> CapitalFigure | 
 def find_year_end_capital(*, kind: str, as_of: dt.date) -> CapitalFigure | None:
     """The latest year-end (31 December) figure known on a day (JS-11, A-04)."""
     return _in_use().filter(kind=kind, date__lte=as_of, date__month=12, date__day=31).order_by("-date").first()
+
+
+def find_limit_capital(*, as_of: dt.date) -> CapitalFigure | None:
+    """The net capital that a group's limit is held against (A-04): of the last year end, or the latest one.
+
+    Which of them is the institution's parameter; before it was in force the year end's.
+    """
+    base = load_book().in_force("group.limit.capital_base", as_of)
+    if base is not None and base.value.text == "latest":
+        return find_capital_figure(kind=CapitalFigure.Kind.NET, on_or_before=as_of)
+    return find_year_end_capital(kind=CapitalFigure.Kind.NET, as_of=as_of)
 
 
 def get_rate(*, currency: str, as_of: dt.date) -> ExchangeRate:

@@ -11,7 +11,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from shouxin.bank.models import CapitalFigure
-from shouxin.bank.selectors import FigureMissingError, find_capital_figure, find_year_end_capital, get_rate
+from shouxin.bank.selectors import (
+    FigureMissingError,
+    find_capital_figure,
+    find_limit_capital,
+    find_year_end_capital,
+    get_rate,
+)
 from shouxin.domain.credit_rules import BRANCH_FORMS, Room, room_under, strictest
 from shouxin.domain.dates import add_months
 from shouxin.domain.findings import Finding, Severity
@@ -340,13 +346,13 @@ def _single_loan_room(asked: Asked) -> Room | None:
 
 def _group_room(asked: Asked) -> Room | None:
     group = find_group_of(asked.customer.pk, as_of=asked.day)
-    capital = find_year_end_capital(kind=CapitalFigure.Kind.NET, as_of=asked.day)
+    capital = find_limit_capital(as_of=asked.day)
     if group is None or capital is None or not _is_in_force("group.limit.pct_net_capital", asked.day):
         return None
     limit = effective_limit("group.limit.pct_net_capital", asked.day)
     members = {m.customer_id for m in list_members(group, as_of=asked.day)}
     return room_under(
-        name="单一集团占年末资本净额", article=limit.article, citation=limit.citation, base_fen=capital.amount_fen,
+        name="单一集团占资本净额", article=limit.article, citation=limit.citation, base_fen=capital.amount_fen,
         percent=limit.decimal, used_fen=group_total_fen(members, as_of=asked.day),
     )  # fmt: skip
 

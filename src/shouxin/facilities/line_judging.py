@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from shouxin.approvals.models import Case
-from shouxin.bank.selectors import find_year_end_capital
+from shouxin.bank.selectors import find_limit_capital
 from shouxin.domain.authority import CaseFacts, Level
 from shouxin.domain.credit_rules import BRANCH_FORMS
 from shouxin.domain.dates import add_months
@@ -248,7 +248,7 @@ def judge_eligible(customer: Customer, *, as_of: dt.date) -> list[Finding]:
 
 
 def capital_fact(as_of: dt.date) -> str:
-    figure = find_year_end_capital(kind="net", as_of=as_of)
+    figure = find_limit_capital(as_of=as_of)
     return f"{figure.date} {figure.amount_fen}" if figure else ""
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from shouxin.approvals.models import Case
 from shouxin.approvals.services import CaseRefusedError
 from shouxin.bank.models import Staff
-from shouxin.bank.selectors import find_year_end_capital
+from shouxin.bank.selectors import find_limit_capital
 from shouxin.domain.authority import CaseFacts, Level
 from shouxin.domain.findings import Finding, Severity
 from shouxin.facilities import connections, group_lines, public_lines, rules
@@ -118,7 +118,7 @@ def _balance_and_syndicate(members: list[int], amount_fen: int, as_of: dt.date) 
                 "UC-07",
             )
         )
-    capital = find_year_end_capital(kind="net", as_of=as_of)
+    capital = find_limit_capital(as_of=as_of)
     if capital is not None and is_in_force("syndicate.suggest_group_pct", as_of):
         suggest = load_book().at("syndicate.suggest_group_pct", as_of)
         if suggest.allows(Decimal(amount_fen) * 100 / capital.amount_fen):

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from shouxin.bank.models import CapitalFigure
-from shouxin.bank.selectors import find_capital_figure, find_year_end_capital
+from shouxin.bank.selectors import find_capital_figure, find_limit_capital
 from shouxin.domain.dates import add_months
 from shouxin.domain.findings import Finding, Severity
 from shouxin.domain.money import FEN_PER_WAN, amount_en, format_wan
@@ -53,25 +53,25 @@ def judge_group_total(*, amount_fen: int, as_of: dt.date, what: str = "集团授
     if load_book().in_force("group.limit.pct_net_capital", as_of) is None:
         return []
     limit = effective_limit("group.limit.pct_net_capital", as_of)
-    year_end = find_year_end_capital(kind=CapitalFigure.Kind.NET, as_of=as_of)
-    if year_end is not None and (expired := judge_age(year_end, as_of=as_of)):
+    base = find_limit_capital(as_of=as_of)
+    if base is not None and (expired := judge_age(base, as_of=as_of)):
         return expired
-    if year_end is None:
+    if base is None:
         return [
             Finding(
                 "CAPITAL_MISSING",
                 Severity.REFUSE,
-                f"缺少 {as_of} 之前的年末资本净额，不能核对单一集团限额，请先录入并复核资本数据。",
+                f"缺少 {as_of} 之前的资本净额，不能核对单一集团限额，请先录入并复核资本数据。",
                 "UC-05",
-                message_en="No year-end net capital has been entered.",
+                message_en="No net capital has been entered.",
             )
         ]
     findings = []
-    share = Decimal(amount_fen) * 100 / year_end.amount_fen
-    ceiling = int(year_end.amount_fen * limit.decimal / 100)
+    share = Decimal(amount_fen) * 100 / base.amount_fen
+    ceiling = int(base.amount_fen * limit.decimal / 100)
     inputs = {
         what: wan(amount_fen),
-        f"资本净额（{year_end.date}）": wan(year_end.amount_fen),
+        f"资本净额（{base.date}）": wan(base.amount_fen),
         "占比": percent(share),
         "上限": f"{limit.decimal:f}%，即 {wan(ceiling)}",
     }
@@ -80,11 +80,11 @@ def judge_group_total(*, amount_fen: int, as_of: dt.date, what: str = "集团授
             Finding(
                 "GROUP_ABOVE_CAPITAL_SHARE",
                 Severity.REFUSE,
-                f"{what} {wan(amount_fen)}，占 {year_end.date} 资本净额 {wan(year_end.amount_fen)} 的 {share:.4f}%，"
+                f"{what} {wan(amount_fen)}，占 {base.date} 资本净额 {wan(base.amount_fen)} 的 {share:.4f}%，"
                 f"超过 {limit.decimal:f}%（{wan(ceiling)}），不得批准。",
                 limit.article,
                 limit.citation,
-                message_en=f"{amount_en(amount_fen)} are {share:.4f}% of the net capital of {year_end.date}, above "
+                message_en=f"{amount_en(amount_fen)} are {share:.4f}% of the net capital of {base.date}, above "
                 f"{limit.decimal:f}% ({amount_en(ceiling)}).",
                 remedy="压降额度，或以银团贷款、联合贷款、贷款转让方式分散。",
                 inputs=inputs,

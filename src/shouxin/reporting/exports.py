@@ -10,7 +10,7 @@ import xlsxwriter
 
 from shouxin.audit import services as audit
 from shouxin.bank.models import Staff
-from shouxin.bank.selectors import find_year_end_capital
+from shouxin.bank.selectors import find_limit_capital
 from shouxin.domain.identifiers import mask_phone
 from shouxin.domain.money import in_wan
 from shouxin.facilities.line_judging import is_financial
@@ -114,14 +114,14 @@ def table_csv(head: Iterable[str], rows: Iterable[Iterable[Cell]]) -> bytes:
 
 GROUP_HEAD = (
     "集团编号", "集团名称", "集团状态", "负责人", "牵头行", "统一额度（万元）", "集团用信（万元）",
-    "占年末资本净额（%）",    "成员客户号", "成员名称", "统一社会信用代码", "认定依据", "成员用信（万元）",
+    "占资本净额（%）",    "成员客户号", "成员名称", "统一社会信用代码", "认定依据", "成员用信（万元）",
     "金融机构",
 )  # fmt: skip
 
 
 def group_statistics(*, actor: Staff, as_of: dt.date, business_date: dt.date) -> bytes:
     """客户风险统计 of group customers: every confirmed group with all its members on a day (JS-02)."""
-    capital = find_year_end_capital(kind="net", as_of=as_of)
+    capital = find_limit_capital(as_of=as_of)
     rows: list[list[Cell]] = []
     for group in CustomerGroup.objects.select_related("responsible", "lead_unit"):
         members = list(list_members(group, as_of=as_of))

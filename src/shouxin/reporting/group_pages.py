@@ -392,7 +392,7 @@ def _supposed(group: Group, found: Determination, as_of: dt.date) -> SupposedGro
 
 
 def _breaches(exposure_fen: int, capital: Capital, as_of: dt.date) -> list[Finding]:
-    return judge_group_total(amount_fen=exposure_fen, as_of=as_of, what="合并后用信合计") if capital.year_end else []
+    return judge_group_total(amount_fen=exposure_fen, as_of=as_of, what="合并后用信合计") if capital.base else []
 
 
 def _line_text(customer_ids: Iterable[int], exposure_fen: int, as_of: dt.date) -> str:

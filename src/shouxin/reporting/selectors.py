@@ -10,7 +10,7 @@ from django.db.models import F, Q, QuerySet, Sum
 
 from shouxin.bank.models import CapitalFigure
 from shouxin.bank.scope import DataScope, Reach
-from shouxin.bank.selectors import find_capital_figure, find_year_end_capital
+from shouxin.bank.selectors import find_capital_figure, find_limit_capital
 from shouxin.domain.exposure import Totals
 from shouxin.domain.groups.control import percent_text
 from shouxin.domain.money import format_wan
@@ -42,7 +42,8 @@ NODES_MAX = 2000
 class Capital:
     """The figures that shares are taken of, as of a day."""
 
-    year_end: CapitalFigure | None
+    base: CapitalFigure | None
+    """What the limit is held against (A-04)."""
     latest: CapitalFigure | None
     limit_percent: Decimal
     warn_percent: Decimal
@@ -51,16 +52,16 @@ class Capital:
     @property
     def ceiling_fen(self) -> int | None:
         """The most that a single group may have, 分 (JS-11)."""
-        return int(self.year_end.amount_fen * self.limit_percent / 100) if self.year_end else None
+        return int(self.base.amount_fen * self.limit_percent / 100) if self.base else None
 
     def share(self, fen: int) -> Decimal | None:
-        return Decimal(fen) * 100 / self.year_end.amount_fen if self.year_end else None
+        return Decimal(fen) * 100 / self.base.amount_fen if self.base else None
 
     def latest_share(self, fen: int) -> Decimal | None:
         return Decimal(fen) * 100 / self.latest.amount_fen if self.latest else None
 
     def level(self, fen: int) -> str:
-        """ok, warn at the warn line of either figure, over above the limit of the year-end figure."""
+        """ok, warn at the warn line of either figure, over above the limit of the figure that it is held against."""
         share, latest = self.share(fen), self.latest_share(fen)
         if share is not None and share > self.limit_percent:
             return "over"
@@ -70,7 +71,7 @@ class Capital:
 def capital_on(as_of: dt.date) -> Capital:
     limit = effective_limit("group.limit.pct_net_capital", as_of)
     return Capital(
-        year_end=find_year_end_capital(kind=CapitalFigure.Kind.NET, as_of=as_of),
+        base=find_limit_capital(as_of=as_of),
         latest=find_capital_figure(kind=CapitalFigure.Kind.NET, on_or_before=as_of),
         limit_percent=limit.decimal,
         warn_percent=load_book().decimal("group.indicator.warn_pct", as_of),

@@ -37,7 +37,7 @@ def group_share_chart(rows: Sequence[GroupRow], capital: Capital) -> dict[str, o
         "warn_text": _("预警 %(line)s%%") % {"line": f"{capital.warn_percent:f}"},
         "limit_text": _("上限 %(line)s%%") % {"line": f"{capital.limit_percent:f}"},
         "table": {
-            "head": [_("集团"), _("用信（万元）"), _("占年末资本净额"), _("占最近资本净额")],
+            "head": [_("集团"), _("用信（万元）"), _("占资本净额"), _("占最近资本净额")],
             "rows": [
                 [row.name, format_wan(row.exposure_fen), percent(row.share), percent(row.latest_share)] for row in rows
             ],
