@@ -44,7 +44,7 @@ class DemoBank:
             amount_fen=Money.from_wan(wan).fen,
             margin_fen=Money.from_wan(margin).fen,
             value_date=on,
-            maturity_date=on + dt.timedelta(days=90),
+            maturity_date=on + dt.timedelta(days=30),
         )
         return request_drawing(
             actor=self.staff(by), request=request, key=key or f"{code}{wan}{margin}{product}{on}", business_date=DAY
