@@ -10,6 +10,7 @@ from shouxin.facilities.models import Drawing, Facility
 from shouxin.facilities.services import DrawingRequest, request_drawing
 from shouxin.groups.models import CustomerGroup
 from shouxin.parties.models import Customer
+from tests import kept_rows
 
 DAY = dt.date(2025, 6, 30)
 WAN = 1_000_000
@@ -53,10 +54,16 @@ class DemoBank:
 
 @pytest.fixture
 def demo_bank(db: None, monkeypatch: pytest.MonkeyPatch) -> DemoBank:
-    """The worked example with its people, without the long list of prospects and the slow password hash."""
+    """The worked example with its people, without the long list of prospects and the slow password hash.
+
+    Loaded by the ordinary services once per process; later tests get the same rows copied back.
+    """
     from shouxin.web import demo_bank as module
+    from shouxin.web import page_memory
 
     monkeypatch.setattr(module, "PROSPECTS", 0)
     monkeypatch.setattr(module, "make_password", lambda text: f"!{text}")
-    module.load()
+    page_memory.badges.clear()
+    page_memory.choices.clear()
+    kept_rows.put_back_or_load(module.load)
     return DemoBank()

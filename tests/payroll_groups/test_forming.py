@@ -6,7 +6,7 @@ import pytest
 
 from shouxin.audit.models import Entry
 from shouxin.bank.models import RoleAssignment, Staff
-from shouxin.payroll_groups import forming, inspecting, lending, selectors
+from shouxin.payroll_groups import accounts, forming, inspecting, lending, selectors
 from shouxin.payroll_groups.models import Contract, Inspection, Member, PayrollGroup
 from shouxin.payroll_groups.rights import PayrollGroupError, PayrollRefusedError
 from shouxin.payroll_groups.waiting import waiting_for
@@ -164,20 +164,23 @@ def test_five_members_at_least(small_bank: SmallBank, heads: int, passes: bool) 
 def test_a_renewal_needs_the_county_unions_consent(small_bank: SmallBank) -> None:
     school = cast.all_lent(small_bank)
 
-    def renew(number: str, consent: str) -> Contract:
+    def renew(number: str) -> Contract:
         return forming.prepare_contract(
             actor=school.clerk, group=school.group, number=number, signed_date=ENDS, end_date=dt.date(2030, 3, 1),
-            limit_fen=yuan(640_000), consent_number=consent, business_date=ENDS,
+            limit_fen=yuan(640_000), business_date=ENDS,
         )  # fmt: skip
 
-    bare = renew("青山联保 2027-1", "")
+    contract = renew("青山联保 2027-1")
     with pytest.raises(PayrollRefusedError, match="RC-12"):
-        forming.approve_contract(actor=small_bank.approver, contract=bare, opinion="", business_date=ENDS)
-    forming.refuse_contract(actor=small_bank.approver, contract=bare, opinion="缺同意书", business_date=ENDS)
-    new = forming.approve_contract(
-        actor=small_bank.approver, contract=renew("青山联保 2027-2", "县联社同意〔2027〕3 号"), opinion="同意",
-        business_date=ENDS,
-    )  # fmt: skip
+        forming.approve_contract(actor=small_bank.approver, contract=contract, opinion="", business_date=ENDS)
+    forming.withdraw_contract(actor=school.clerk, contract=contract, business_date=ENDS)
+    contract = renew("青山联保 2027-2")
+    with pytest.raises(PayrollGroupError, match="县联社"):  # a credit union cannot consent
+        forming.consent_to_renewal(actor=school.head, contract=contract, document="同意", business_date=ENDS)
+    forming.consent_to_renewal(
+        actor=small_bank.risk_officer, contract=contract, document="县联社同意〔2027〕3 号", business_date=ENDS
+    )
+    new = forming.approve_contract(actor=small_bank.approver, contract=contract, opinion="同意", business_date=ENDS)
     old = Contract.objects.get(number="青山联保 2024-1")
     assert new.renews == old
     # what is owed goes on under the new contract, once
@@ -286,3 +289,59 @@ def test_what_waits_for_whom(small_bank: SmallBank) -> None:
         business_date=SIGNED,
     )  # fmt: skip
     assert waits(school.clerk) == ["登记整改"]
+
+
+@pytest.mark.parametrize(
+    ("signed", "ends"),
+    [(dt.date(2000, 1, 1), ENDS), (dt.date(9999, 1, 1), dt.date(9999, 12, 31)), (SIGNED, dt.date(9999, 12, 31)),
+     (SIGNED, dt.date(2024, 2, 1))],
+)  # fmt: skip
+def test_a_contract_has_sensible_days(small_bank: SmallBank, signed: dt.date, ends: dt.date) -> None:
+    school = cast.confirmed(cast.applied(small_bank, heads=5))
+    with pytest.raises(PayrollGroupError):
+        forming.prepare_contract(
+            actor=school.clerk, group=school.group, number="合", signed_date=signed, end_date=ends, limit_fen=1,
+            business_date=SIGNED,
+        )  # fmt: skip
+
+
+def test_overdue_loans_found_after_the_confirmation_undo_it(small_bank: SmallBank) -> None:
+    school = cast.confirmed(cast.applied(small_bank, heads=6))
+    forming.complete_member(actor=school.clerk, member=school.member(1), owes_overdue=True, business_date=SIGNED)
+    assert school.member(1).state == "applied"
+    forming.approve_contract(actor=small_bank.approver, contract=cast.draft(school), opinion="", business_date=SIGNED)
+    assert school.group.members.filter(state="active").count() == 5
+
+
+def test_a_refused_group_frees_its_people_and_its_money(small_bank: SmallBank) -> None:
+    school = cast.applied(small_bank, heads=5)
+    cast.with_accounts(school)
+    forming.investigate(actor=small_bank.risk_officer, group=school.group, report="已核", business_date=SIGNED)
+    for member in school.members:
+        forming.review_member(
+            actor=small_bank.approver, member=member, qualifies=True, limit_fen=1, reason="", business_date=SIGNED
+        )
+    cast.pay(school, 1, "2500")
+    forming.review_unit(
+        actor=small_bank.approver, group=school.group, qualifies=False, opinion="单位欠薪", business_date=SIGNED
+    )
+    accounts.refund(actor=school.head, member=school.member(1), voucher="退", business_date=SIGNED)
+    assert school.fresh().fund.balance_fen == 0
+    other = forming.file_application(
+        actor=school.clerk, employer=cast.employer_of(small_bank, "另一中学"), head_name="甲", signed_by="甲",
+        application_number="2", applied_date=SIGNED, business_date=SIGNED,
+    )  # fmt: skip
+    again = forming.name_member(
+        actor=school.clerk, group=other, customer=school.member(1).customer, employment="公职人员", business_date=SIGNED
+    )
+    forming.strike(actor=school.clerk, member=again, reason="写错人", business_date=SIGNED)
+    assert Member.objects.get(pk=again.pk).state == "rejected"
+
+
+def test_one_place_abroad_makes_two_areas(small_bank: SmallBank) -> None:
+    """The employer's own unit counts besides the ones that it names."""
+    group = forming.file_application(
+        actor=small_bank.manager_west, employer=cast.employer_of(small_bank), head_name="甲", signed_by="甲",
+        application_number="1", applied_date=SIGNED, workplaces=[("东校区", small_bank.east)], business_date=SIGNED,
+    )  # fmt: skip
+    assert selectors.level_name(group) == "县联社"

@@ -171,7 +171,7 @@ def test_unequal_shares_with_interest_move_exactly(small_bank: SmallBank) -> Non
     school = in_breach(small_bank)
     loan = Loan.objects.get(number="借 5")
     lending.charge_interest(actor=school.clerk, loan=loan, amount_fen=yuan("123.45"), voucher="息", business_date=LATER)
-    departure = agreed(school, leave(school, 5, "removal"))
+    departure = leave(school, 5, "removal")
     others = [one.member_id for one in departure.assumptions.all()]
     shares = dict.fromkeys(others, 0) | {others[0]: yuan("30000.45"), others[1]: yuan("123.00")}
     with pytest.raises(PayrollGroupError, match="合计须等于欠款"):
@@ -181,7 +181,8 @@ def test_unequal_shares_with_interest_move_exactly(small_bank: SmallBank) -> Non
     leaving.share_debt(actor=school.clerk, departure=departure, shares_fen=shares, business_date=LATER)
     for one in departure.assumptions.all():
         leaving.sign_assumption(actor=school.clerk, assumption=one, business_date=LATER)
-    finish(school, departure)
+    departure.refresh_from_db()
+    finish(school, agreed(school, departure))
     taken = Loan.objects.filter(taken_over_from=loan).order_by("pk")
     assert [(one.principal_fen, one.interest_fen) for one in taken] == [
         (yuan(30_000), yuan("0.45")), (0, yuan("123.00")),
@@ -192,3 +193,54 @@ def test_a_group_ends_by_the_county_union_only(small_bank: SmallBank) -> None:
     school = cast.signed(small_bank)
     with pytest.raises(PayrollGroupError, match="县联社"):
         leaving.dissolve(actor=school.head, group=school.group, business_date=LATER)
+
+
+def test_shares_are_those_of_the_members_of_today(small_bank: SmallBank) -> None:
+    """Who signed and was removed since takes nothing over: the debt is shared anew, and both agree anew."""
+    school = in_breach(small_bank)
+    departure = agreed(school, leave(school, 5, "removal"))
+    for one in departure.assumptions.all():
+        leaving.sign_assumption(actor=school.clerk, assumption=one, business_date=LATER)
+    first = Loan.objects.get(number="借 1")
+    lending.note_breach(actor=school.clerk, loan=first, text="拒不还款", business_date=LATER)
+    cast.repaid(school, 1, on=LATER)
+    finish(school, agreed(school, leave(school, 1, "removal")))
+    with pytest.raises(PayrollRefusedError) as refused:
+        finish(school, departure)
+    assert [one.code for one in refused.value.findings] == ["PAYROLL_SHARES_STALE"]
+    others = leaving.others_of(school.member(5))
+    leaving.share_debt(
+        actor=school.clerk, departure=departure, business_date=LATER,
+        shares_fen={one.pk: yuan(30_000) if place == 0 else 0 for place, one in enumerate(others)},
+    )  # fmt: skip
+    departure.refresh_from_db()
+    assert departure.union_agreed_by is None
+    for one in departure.assumptions.all():
+        leaving.sign_assumption(actor=school.clerk, assumption=one, business_date=LATER)
+    finish(school, agreed(school, departure))
+    assert selectors.owed_fen(others[0]) == yuan(110_000)
+    assert selectors.owed_fen(school.member(1)) == 0
+
+
+def test_a_member_who_leaves_or_broke_the_contract_borrows_no_more(small_bank: SmallBank) -> None:
+    school = in_breach(small_bank)
+    found = lending.loan_findings(
+        school.member(5), amount_fen=yuan(1_000), loan_date=LATER, due_date=dt.date(2026, 3, 1)
+    )
+    assert "PAYROLL_MEMBER_LEAVING" in [one.code for one in found]
+
+
+def test_the_union_is_spoken_for_by_its_head(small_bank: SmallBank) -> None:
+    school = cast.all_lent(small_bank)
+    departure = leave(school, 1)
+    with pytest.raises(PayrollGroupError, match="支行行长"):
+        leaving.union_agrees(actor=small_bank.operator, departure=departure, business_date=LATER)
+
+
+def test_what_is_open_ends_with_the_group(small_bank: SmallBank) -> None:
+    school = cast.signed(small_bank)
+    departure = leave(school, 1)
+    dissolve(school)
+    departure.refresh_from_db()
+    assert departure.state == "withdrawn"
+    assert selectors.missing_months(school.fresh(), as_of=dt.date(2026, 1, 1)) == []

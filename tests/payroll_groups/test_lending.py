@@ -196,3 +196,70 @@ def test_a_month_is_missing_once_it_has_ended(small_bank: SmallBank) -> None:
     assert selectors.missing_months(school.fresh(), as_of=dt.date(2024, 5, 2)) == []
     with pytest.raises(PayrollGroupError, match="没有重复登记"):
         receive(school, dt.date(2024, 4, 1), dt.date(2024, 5, 3))
+
+
+def test_days_that_make_no_sense_and_moves_that_hide_months(small_bank: SmallBank) -> None:
+    school = cast.signed(small_bank)
+
+    def agree(since: dt.date) -> None:
+        accounts.agree_on_payroll(
+            actor=school.clerk, group=school.group, agreement="代发 2", since=since, business_date=SIGNED
+        )
+
+    for day in (dt.date(9999, 12, 1), dt.date(1900, 1, 1)):
+        with pytest.raises(PayrollGroupError, match="须在"):
+            agree(day)
+    with pytest.raises(PayrollGroupError, match="不能推后"):
+        agree(dt.date(2024, 6, 1))
+    agree(dt.date(2000, 1, 1))  # wages are owed through the union from the signing on, not before
+    assert selectors.missing_months(school.fresh(), as_of=dt.date(2024, 4, 1)) == [SIGNED]
+
+
+def test_no_loan_before_the_agreement_begins(small_bank: SmallBank) -> None:
+    school = cast.signed(small_bank)
+    cast.pay(school, 1)
+    type(school.group).objects.update(payroll_from=dt.date(2024, 3, 2))
+    with pytest.raises(PayrollRefusedError) as refused:
+        cast.lent(school, 1)
+    assert codes(refused.value) == ["PAYROLL_AGREEMENT_MISSING"]
+
+
+def test_a_foreign_payroll_is_refused_and_a_wrong_one_voided(small_bank: SmallBank) -> None:
+    school = cast.signed(small_bank)
+    with pytest.raises(PayrollGroupError, match="没有本集团的成员"):
+        accounts.receive_payroll(
+            actor=school.clerk, group=school.group, month=SIGNED, file_name="别家.csv", staff_count=2, total_fen=2,
+            wages_fen={}, business_date=SIGNED,
+        )  # fmt: skip
+    receive(school, SIGNED, SIGNED)
+    accounts.void_payroll(
+        actor=school.clerk, payroll=school.group.payrolls.get(), reason="月份传错", business_date=SIGNED
+    )
+    receive(school, SIGNED, SIGNED)
+    assert school.group.payrolls.count() == 2
+
+
+@pytest.mark.parametrize("number", ["CD1-1", "x" * 41, " "])
+def test_numbers_kept_for_moved_debts_and_too_long_ones(small_bank: SmallBank, number: str) -> None:
+    school = cast.signed(small_bank)
+    cast.pay(school, 1)
+    with pytest.raises(PayrollGroupError):
+        cast.lent(school, 1, name=number)
+
+
+def test_the_custodian_keeps_and_does_not_book(small_bank: SmallBank) -> None:
+    school = cast.signed(small_bank)
+    with pytest.raises(PayrollRefusedError, match="RC-16"):
+        accounts.open_fund(
+            actor=school.clerk, group=school.group, number=FUND, kind="special", custodian=small_bank.administrator,
+            opened_date=SIGNED, business_date=SIGNED,
+        )  # fmt: skip
+    accounts.open_fund(
+        actor=school.clerk, group=school.group, number=FUND, kind="special", custodian=school.head, opened_date=SIGNED,
+        business_date=SIGNED,
+    )  # fmt: skip
+    with pytest.raises(PayrollGroupError, match="保管人不能自己记账"):
+        accounts.pay_into_fund(
+            actor=school.head, member=school.member(1), amount_fen=1, account_number=FUND, voucher="一",
+            business_date=SIGNED,
+        )  # fmt: skip

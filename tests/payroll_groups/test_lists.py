@@ -63,6 +63,7 @@ def test_the_employers_list_makes_applicants_only_of_those_who_applied(small_ban
         (f"姓名,身份证号,身份,月收入（元）\n张,{ID_1},公职人员,-1\n", "不能为负"),
         (f"姓名,身份证号,身份,账号\n张,{ID_1},公职人员,6.22848E+18\n", "科学计数"),
         ("姓名,身份证号,身份\n", "没有任何数据行"),
+        (f"姓名,身份证号,身份,岗位\n张,{ID_1},公职人员,{'教' * 81}\n", "最多 80 个"),
     ],
 )
 def test_a_bad_list_says_where_and_why(tmp_path: Path, text: str, where: str) -> None:

@@ -232,12 +232,18 @@ class LoanFacts:
     fund_paid_fen: int
     """Paid by this member and not yet standing for an earlier loan."""
     is_joint_debt_overdue: bool = False
+    owes_overdue: bool = False
+    is_leaving: bool = False
+    is_in_breach: bool = False
+    members: int | None = None
+    """Members in the group now; None when it is not known."""
 
 
 def judge_loan(facts: LoanFacts, *, book: PolicyBook, as_of: dt.date) -> list[Finding]:
     """Whether a loan may be paid out; all reasons at once (RC-05, RC-07, RC-10, RC-13 to RC-16)."""
     return [
         *_judge_membership(facts),
+        *_judge_conduct(facts, book=book, as_of=as_of),
         *_judge_accounts(facts),
         *_judge_fund(facts, book=book, as_of=as_of),
         *_judge_room(facts),
@@ -276,6 +282,37 @@ def _judge_membership(facts: LoanFacts) -> list[Finding]:
             refusal(
                 "PAYROLL_DUE_NOT_LATER", "RC-05", "到期日须晚于贷款日。", "第四条",
                 "The due date is after the loan's date."
+            )
+        )  # fmt: skip
+    return found
+
+
+def _judge_conduct(facts: LoanFacts, *, book: PolicyBook, as_of: dt.date) -> list[Finding]:
+    found = []
+    if facts.owes_overdue:
+        found.append(
+            Finding(
+                "PAYROLL_OVERDUE_ELSEWHERE", Severity.REFUSE, f"{facts.member_name} 有逾期贷款，不能再贷。", "RC-09",
+                "联保贷款管理办法", message_en="A member has no overdue loans anywhere; check the credit record.",
+            )
+        )  # fmt: skip
+    if facts.is_leaving or facts.is_in_breach:
+        what = "正在办理退出或除名" if facts.is_leaving else "有违约记录"
+        found.append(
+            refusal(
+                "PAYROLL_MEMBER_LEAVING", "RC-19", f"{facts.member_name} {what}，不能再贷。", "第七条",
+                "A member who is leaving or in breach borrows no more.",
+            )
+        )  # fmt: skip
+    least = book.in_force("payroll.min_members", as_of)
+    if facts.members is not None and least is not None and not least.allows(Decimal(facts.members)):
+        found.append(
+            Finding(
+                "PAYROLL_TOO_FEW_MEMBERS", Severity.WARN,
+                f"集团现有成员 {facts.members} 人，少于 {least.decimal} 人，联保能力下降，放款前请核对。",
+                least.article, least.citation,
+                message_en=f"{facts.members} members are left; {least.decimal} are usual.",
+                inputs={"现有成员": f"{facts.members} 人", "至少": f"{least.decimal} 人"},
             )
         )  # fmt: skip
     return found
@@ -390,13 +427,21 @@ def judge_consents(*, leader: bool, union: bool, article: str, where: str) -> li
 
 
 def judge_removal(
-    *, member: Debt, assumed_fen: int, unsigned: Sequence[str], leader: bool, union: bool
+    *, member: Debt, assumed_fen: int, unsigned: Sequence[str], leader: bool, union: bool, is_stale: bool = False
 ) -> list[Finding]:
     """A member in breach goes once the debt is recovered or the others have taken it over (RC-19).
 
-    ``assumed_fen``: what the others signed to take over; ``unsigned``: those of them who have not signed.
+    ``assumed_fen``: what the others signed to take over; ``unsigned``: those of them who have not signed;
+    ``is_stale``: others than those who signed are in the group now.
     """
     found = []
+    if member.owed_fen > 0 and is_stale:
+        found.append(
+            refusal(
+                "PAYROLL_SHARES_STALE", "RC-19", "提出除名后成员有变动，请按现有成员重新分担并签署。", "第七条（一）2",
+                "Members have changed since; share the debt among those of today and sign again.",
+            )
+        )  # fmt: skip
     if member.owed_fen > 0 and (assumed_fen != member.owed_fen or unsigned):
         waiting = f"未签署承担的成员：{'、'.join(unsigned)}。" if unsigned else ""
         found.append(

@@ -12,6 +12,8 @@ from shouxin.intake.evidence_files import EvidenceError, RowError
 from shouxin.intake.list_files import CellError, open_list, read_day, refuse_scientific
 
 ROWS_MAX = 20_000
+LENGTHS_MAX = {"name": 80, "employment": 40, "post": 80, "income_proof": 120, "account": 40}
+WAGE_FEN_MAX = 10**11
 """More than any employer of a county has; a longer file is a mistake."""
 
 STAFF_TITLES: Mapping[str, Sequence[str]] = {
@@ -60,9 +62,9 @@ def read_staff(path: Path, *, name: str = "") -> list[StaffRow]:
     def row(line: int, cell: Callable[[str], str]) -> StaffRow:
         return StaffRow(
             line=line, name=_needed(cell, "name", "姓名"), identity_number=_identity(cell, is_needed=True),
-            employment=_needed(cell, "employment", "身份"), post=cell("post"),
+            employment=_needed(cell, "employment", "身份"), post=_bounded(cell("post"), "岗位", LENGTHS_MAX["post"]),
             income_fen=_yuan(cell, "income", "月固定收入（元）") if cell("income") else 0,
-            income_proof=cell("income_proof"), account=_account(cell), applied=_day(cell, "applied", "申请日期"),
+            income_proof=_bounded(cell("income_proof"), "收入证明", LENGTHS_MAX["income_proof"]), account=_account(cell), applied=_day(cell, "applied", "申请日期"),
         )  # fmt: skip
 
     return _read(path, name, STAFF_TITLES, ("name", "identity_number", "employment"), row)
@@ -74,7 +76,7 @@ def read_wages(path: Path, *, name: str = "") -> list[WageRow]:
     def row(line: int, cell: Callable[[str], str]) -> WageRow:
         return WageRow(
             line=line, name=_needed(cell, "name", "姓名"), identity_number=_identity(cell, is_needed=False),
-            account=_account(cell), amount_fen=_yuan(cell, "amount", "工资（元）"),
+            account=_account(cell), amount_fen=_wage(cell),
         )  # fmt: skip
 
     return _read(path, name, WAGE_TITLES, ("name", "amount"), row)
@@ -132,9 +134,15 @@ def _read(
 
 
 def _needed(cell: Callable[[str], str], field: str, title: str) -> str:
-    text = cell(field)
+    text = _bounded(cell(field), title, LENGTHS_MAX.get(field, 40))
     if not text:
         raise _WrongCellError(title, f"{title}为空")
+    return text
+
+
+def _bounded(text: str, title: str, most: int) -> str:
+    if len(text) > most:
+        raise _WrongCellError(title, f"“{text[:20]}…”有 {len(text)} 个字，最多 {most} 个")
     return text
 
 
@@ -150,7 +158,7 @@ def _identity(cell: Callable[[str], str], *, is_needed: bool) -> str:
 
 def _account(cell: Callable[[str], str]) -> str:
     try:
-        return refuse_scientific(cell("account"))
+        return _bounded(refuse_scientific(cell("account")), "账号", LENGTHS_MAX["account"])
     except CellError as error:
         raise _WrongCellError("账号", str(error)) from error
 
@@ -163,6 +171,13 @@ def _yuan(cell: Callable[[str], str], field: str, title: str) -> int:
         raise _WrongCellError(title, str(error)) from error
     if fen < 0:
         raise _WrongCellError(title, f"“{text}”不能为负")
+    return fen
+
+
+def _wage(cell: Callable[[str], str]) -> int:
+    fen = _yuan(cell, "amount", "工资（元）")
+    if fen > WAGE_FEN_MAX:
+        raise _WrongCellError("工资（元）", "金额过大，不是一个月的工资，请核对")
     return fen
 
 

@@ -66,6 +66,8 @@ REVIEWED: dict[tuple[str, str], str] = {
     ("facilities_facility", "customer_id"): STOP,
     ("facilities_deal", "customer_id"): STOP,
     ("groups_membership", "customer_id"): STOP,
+    ("payroll_groups_payrollgroup", "employer_id"): STOP,
+    ("payroll_groups_member", "customer_id"): STOP,
 }
 
 

@@ -7,6 +7,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Sum
 
 from shouxin.bank.models import Staff
+from shouxin.bank.scope import roles_of
+from shouxin.domain.dates import add_months
 from shouxin.domain.findings import Finding
 from shouxin.domain.money import format_yuan
 from shouxin.domain.payroll_group import Debt, judge_all_repaid, refusal
@@ -15,7 +17,10 @@ from shouxin.payroll_groups.models import FundAccount, FundEntry, Member, Payrol
 from shouxin.payroll_groups.rights import PayrollGroupError, PayrollRefusedError
 from shouxin.payroll_groups.selectors import debts_of
 
-_HELD = (*PayrollGroup.OPEN, PayrollGroup.State.DISSOLVED)
+_FIRST_DAY = dt.date(1990, 1, 1)
+"""Before it no account of today was opened; a slip of the pen."""
+_HELD = (*PayrollGroup.OPEN, PayrollGroup.State.DISSOLVED, PayrollGroup.State.REFUSED)
+_ENDED = (PayrollGroup.State.DISSOLVED, PayrollGroup.State.REFUSED)
 
 
 @transaction.atomic
@@ -25,9 +30,9 @@ def open_unit_account(
     """The employer's account with the county union, needed from the signing on (RC-13)."""
     group = rights.locked(group, *PayrollGroup.OPEN)
     rights.require(actor, group, rights.CREDIT_UNION, day=business_date)
-    if not account_number.strip() or opened_date > business_date:
-        raise PayrollGroupError("请填写账号；开户日不能晚于营业日。")
-    group.account_number, group.account_opened_date = account_number.strip(), opened_date
+    account_number = rights.free_number(account_number, "账号")
+    rights.sensible_day(opened_date, "开户日", first=_FIRST_DAY, last=business_date)
+    group.account_number, group.account_opened_date = account_number, opened_date
     group.save(update_fields=["account_number", "account_opened_date"])
     rights.trace(actor, group, "account.opened", f"登记单位账户，开户日 {opened_date}", business_date)
     return group
@@ -37,12 +42,17 @@ def open_unit_account(
 def agree_on_payroll(
     *, actor: Staff, group: PayrollGroup, agreement: str, since: dt.date, business_date: dt.date
 ) -> PayrollGroup:
-    """The agreement by which the union pays the employer's wages (RC-14)."""
+    """The agreement by which the union pays the employer's wages (RC-14).
+
+    Once the group exists its start is not moved forward: months without wages do not vanish that way.
+    """
     group = rights.locked(group, *PayrollGroup.OPEN)
     rights.require(actor, group, rights.CREDIT_UNION, day=business_date)
-    if not agreement.strip():
-        raise PayrollGroupError("请填写代发工资协议编号。")
-    group.payroll_agreement, group.payroll_from = agreement.strip(), since
+    agreement = rights.free_number(agreement, "代发工资协议编号")
+    rights.sensible_day(since, "代发工资自", first=_FIRST_DAY, last=add_months(business_date, 12))
+    if group.state == PayrollGroup.State.ACTIVE and group.payroll_from is not None and since > group.payroll_from:
+        raise PayrollGroupError(f"集团设立后，代发工资的起始日（{group.payroll_from}）不能推后。")
+    group.payroll_agreement, group.payroll_from = agreement, since
     group.save(update_fields=["payroll_agreement", "payroll_from"])
     rights.trace(actor, group, "payroll.agreed", f"代发工资协议 {agreement}，自 {since}", business_date)
     return group
@@ -59,11 +69,11 @@ def open_fund(
     """
     group = rights.locked(group, *PayrollGroup.OPEN)
     rights.require(actor, group, rights.CREDIT_UNION, day=business_date)
-    rights.refuse_if_any(_account_findings(kind, custodian))
-    if not number.strip() or opened_date > business_date:
-        raise PayrollGroupError("请填写专户账号；开立日不能晚于营业日。")
+    rights.refuse_if_any(_account_findings(kind, custodian, business_date))
+    number = rights.free_number(number, "专户账号")
+    rights.sensible_day(opened_date, "开立日", first=_FIRST_DAY, last=business_date)
     existing = FundAccount.objects.filter(group=group).first()
-    if existing is not None and existing.number != number.strip():
+    if existing is not None and existing.number != number:
         raise PayrollGroupError(f"保证基金专户是 {existing.number}，不能换账号；保管人可以更换。")
     try:
         with transaction.atomic():
@@ -71,7 +81,7 @@ def open_fund(
                 group=group,
                 defaults={"custodian": custodian},
                 create_defaults={
-                    "number": number.strip(), "kind": kind, "custodian": custodian, "opened_date": opened_date
+                    "number": number, "kind": kind, "custodian": custodian, "opened_date": opened_date
                 },
             )  # fmt: skip
     except IntegrityError as error:
@@ -81,16 +91,16 @@ def open_fund(
     return fund
 
 
-def _account_findings(kind: str, custodian: Staff | None) -> list[Finding]:
+def _account_findings(kind: str, custodian: Staff | None, day: dt.date) -> list[Finding]:
     found = []
     if kind != FundAccount.Kind.SPECIAL:
         found.append(
             refusal("PAYROLL_FUND_NOT_SPECIAL", "RC-16", "保证基金须设立专户，不能放在一般账户。", "第六条",
                     "The fund is kept in a special account.")
         )  # fmt: skip
-    if custodian is None or not custodian.is_active:
+    if custodian is None or not roles_of(custodian, as_of=day) & rights.KEEPERS:
         found.append(
-            refusal("PAYROLL_CUSTODIAN_MISSING", "RC-16", "保证基金须确定专人保管，请指定在岗的保管人。", "第六条",
+            refusal("PAYROLL_CUSTODIAN_MISSING", "RC-16", "保证基金须确定专人保管，请指定在岗的支行行长或授信操作岗。", "第六条",
                     "Somebody is named to keep the fund.")
         )  # fmt: skip
     return found
@@ -112,8 +122,11 @@ def pay_into_fund(
                         "第六条", "The fund is paid into its special account only.")
             ]
         )  # fmt: skip
-    if amount_fen <= 0 or not voucher.strip():
-        raise PayrollGroupError("请填写大于 0 的金额和凭证号。")
+    voucher = rights.free_number(voucher, "凭证号")
+    if amount_fen <= 0:
+        raise PayrollGroupError("请填写大于 0 的金额。")
+    if fund.custodian_id == actor.pk:
+        raise PayrollGroupError("保管人不能自己记账，请由另一人记账。")
     if member.state not in {Member.State.QUALIFIED, Member.State.ACTIVE}:
         raise PayrollGroupError(f"{member} {member.get_state_display()}，不交保证基金。")
     entry = _book(fund, member, FundEntry.Kind.CONTRIBUTION, amount_fen, voucher, actor, business_date)
@@ -130,17 +143,16 @@ def refund(*, actor: Staff, member: Member, voucher: str, business_date: dt.date
     Raises PayrollRefusedError while anybody owes anything.
     """
     group = rights.locked(member.group, *_HELD)
-    rights.require(actor, group, rights.CREDIT_UNION_HEAD, day=business_date)
+    rights.require(actor, group, rights.SECOND_PERSON, day=business_date)
     fund, member = _locked_fund(group), rights.locked_member(member)
     debts = [Debt(name, owed) for name, owed in debts_of(group)]
     rights.refuse_if_any(judge_all_repaid(debts, act="动用保证基金", article="RC-17", where="第六条"))
-    if group.state != PayrollGroup.State.DISSOLVED and member.state != Member.State.LEFT:
+    if group.state not in _ENDED and member.state != Member.State.LEFT:
         raise PayrollGroupError("集团解散后，或成员退出后，才退还保证基金。")
     amount = contributed_fen(member)
     if amount <= 0:
         raise PayrollGroupError(f"{member} 没有可退还的保证基金。")
-    if not voucher.strip():
-        raise PayrollGroupError("请填写凭证号。")
+    voucher = rights.free_number(voucher, "凭证号")
     entry = _book(fund, member, FundEntry.Kind.REFUND, amount, voucher, actor, business_date)
     rights.trace(actor, group, "fund.refunded", f"退还 {member} 保证基金 {format_yuan(amount)} 元", business_date)
     return entry
@@ -190,6 +202,8 @@ def receive_payroll(
     group = rights.locked(group, *PayrollGroup.OPEN)
     rights.require(actor, group, rights.CREDIT_UNION, day=business_date)
     month = month.replace(day=1)
+    if not wages_fen:
+        raise PayrollGroupError("文件中没有本集团的成员，没有登记；请核对单位和姓名、账号。")
     if group.payroll_from is None:
         raise PayrollGroupError("还没有代发工资协议，请先登记（RC-14）。")
     if month > business_date or month < group.payroll_from.replace(day=1):
@@ -201,7 +215,7 @@ def receive_payroll(
                 staff_count=staff_count, total_fen=total_fen, entered_by=actor,
             )  # fmt: skip
     except IntegrityError as error:
-        raise PayrollGroupError(f"{month:%Y-%m} 的工资文件已收到，没有重复登记。") from error
+        raise PayrollGroupError(f"{month:%Y-%m} 的工资文件已收到，没有重复登记；收错的先作废。") from error
     Wage.objects.bulk_create(
         Wage(payroll=kept, member_id=member, amount_fen=fen) for member, fen in sorted(wages_fen.items())
     )
@@ -209,4 +223,17 @@ def receive_payroll(
         actor, group, "payroll.received",
         f"收到 {month:%Y-%m} 工资文件，{staff_count} 人，{format_yuan(total_fen)} 元", business_date,
     )  # fmt: skip
+    return kept
+
+
+@transaction.atomic
+def void_payroll(*, actor: Staff, payroll: PayrollFile, reason: str, business_date: dt.date) -> PayrollFile:
+    """Void a wrong month's file: it stays readable, counts no longer, and a right one may take its place."""
+    rights.require(actor, payroll.group, rights.CREDIT_UNION, day=business_date)
+    kept = PayrollFile.objects.select_for_update(of=("self",)).get(pk=payroll.pk)
+    if kept.voided_by_id is not None or not reason.strip():
+        raise PayrollGroupError("请写明作废原因；已作废的不再作废。")
+    kept.voided_by, kept.void_reason = actor, reason.strip()[:200]
+    kept.save(update_fields=["voided_by", "void_reason"])
+    rights.trace(actor, payroll.group, "payroll.voided", f"作废 {kept.month:%Y-%m} 工资文件：{reason}", business_date)
     return kept

@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 
 from shouxin.bank.models import OrgUnit, Staff
 from shouxin.bank.scope import roles_of, scope_of
+from shouxin.domain.dates import add_months
 from shouxin.domain.findings import Finding
 from shouxin.domain.money import format_yuan
 from shouxin.domain.payroll_group import Applicant, ContractFacts, judge_applicant, judge_contract, refusal
@@ -60,7 +61,9 @@ def file_application(
             )  # fmt: skip
     except IntegrityError as error:
         raise PayrollGroupError(f"{employer.party.name} 已有未结束的联保集团，不能再建一个。") from error
-    places = list(workplaces) or [(employer.party.name, employer.unit)]
+    places = [(employer.party.name, employer.unit), *((n, a) for n, a in workplaces if n != employer.party.name)]
+    if len({name for name, _area in places}) != len(places):
+        raise PayrollGroupError("下属单位的名称重复，请核对。")
     Workplace.objects.bulk_create(Workplace(group=group, name=name, area=area) for name, area in places)
     rights.trace(actor, group, "applied", f"受理 {employer.party.name} 组建联保集团的申请", business_date)
     return group
@@ -106,8 +109,13 @@ def complete_member(
     income_proof: str = "", monthly_income_fen: int | None = None, account_number: str = "",
     owes_overdue: bool | None = None,
 ) -> Member:  # fmt: skip
-    """Add what was missing about an applicant: own application, income, account, the credit record. Empty keeps."""
-    member = _locked_member(member, *Member.CANDIDATES)
+    """Add what was missing about an applicant: own application, income, account, the credit record. Empty keeps.
+
+    Of a member in the group only account and credit record. Overdue loans found after the confirmation undo it.
+    """
+    member = _locked_member(member, *Member.OPEN)
+    if member.state == _State.ACTIVE and (applied_date or monthly_income_fen is not None or income_proof):
+        raise PayrollGroupError("已加入的成员只能更新账户和征信。")
     rights.require(actor, member.group, rights.CREDIT_UNION, day=business_date)
     if applied_date is not None:
         _refuse_future(applied_date, business_date, "申请日期")
@@ -116,6 +124,8 @@ def complete_member(
             member.state = _State.APPLIED
     if owes_overdue is not None:
         member.owes_overdue, member.credit_checked_date = owes_overdue, business_date
+        if owes_overdue and member.state == _State.QUALIFIED:
+            member.state, member.reviewed_by, member.reviewed_date = _State.APPLIED, None, None
     if monthly_income_fen is not None:
         if monthly_income_fen < 0:
             raise PayrollGroupError("月固定收入不能为负。")
@@ -124,9 +134,24 @@ def complete_member(
     member.account_number = account_number.strip() or member.account_number
     member.save(
         update_fields=["applied_date", "state", "owes_overdue", "credit_checked_date", "monthly_income_fen",
-                       "income_proof", "account_number"]
+                       "income_proof", "account_number", "reviewed_by", "reviewed_date"]
     )  # fmt: skip
     rights.trace(actor, member.group, "member.completed", f"补充 {member} 的资料", business_date)
+    return member
+
+
+@transaction.atomic
+def strike(*, actor: Staff, member: Member, reason: str, business_date: dt.date) -> Member:
+    """Take somebody off the list who was named by mistake or no longer wants to join."""
+    member = _locked_member(member, *Member.CANDIDATES)
+    rights.require(actor, member.group, rights.CREDIT_UNION, day=business_date)
+    if not reason.strip():
+        raise PayrollGroupError("请写明撤下的理由。")
+    if member.fund_entries.exists():
+        raise PayrollGroupError(f"{member} 已交保证基金，不能撤下。")
+    member.state, member.review_reason = _State.REJECTED, reason.strip()[:200]
+    member.save(update_fields=["state", "review_reason"])
+    rights.trace(actor, member.group, "member.struck", f"撤下 {member}：{reason}", business_date)
     return member
 
 
@@ -209,6 +234,8 @@ def review_unit(
     group.state = _GroupState.QUALIFIED if qualifies else _GroupState.REFUSED
     group.reviewed_by, group.reviewed_date, group.review_opinion = actor, business_date, opinion.strip()
     group.save(update_fields=["state", "reviewed_by", "reviewed_date", "review_opinion"])
+    if not qualifies:  # its people are free for another group
+        group.members.filter(state__in=Member.CANDIDATES).update(state=_State.REJECTED)
     confirmed = group.members.filter(state=_State.QUALIFIED).count()
     what = f"确认单位资格，成员 {confirmed} 人" if qualifies else f"单位资格未通过：{opinion}"
     rights.trace(actor, group, "reviewed", what, business_date)
@@ -221,13 +248,21 @@ def review_unit(
 @transaction.atomic
 def prepare_contract(
     *, actor: Staff, group: PayrollGroup, number: str, signed_date: dt.date, end_date: dt.date, limit_fen: int,
-    business_date: dt.date, exception_reason: str = "", consent_number: str = "",
+    business_date: dt.date, exception_reason: str = "",
 ) -> Contract:  # fmt: skip
-    """Draft a contract, or its renewal when there is one already (RC-10 to RC-12). The county union approves it."""
+    """Draft a contract, or its renewal when there is one already (RC-10 to RC-12). The county union approves it.
+
+    A renewal needs the county union's consent besides (``consent_to_renewal``).
+    """
     group = rights.locked(group, _GroupState.QUALIFIED, _GroupState.ACTIVE)
     rights.require(actor, group, rights.CREDIT_UNION, day=business_date)
-    if not number.strip() or end_date <= signed_date or limit_fen <= 0:
-        raise PayrollGroupError("请填写合同编号、晚于签订日的到期日和大于 0 的授信额度。")
+    number = rights.free_number(number, "合同编号")
+    if end_date <= signed_date or limit_fen <= 0:
+        raise PayrollGroupError("请填写晚于签订日的到期日和大于 0 的授信额度。")
+    first = group.reviewed_date or group.applied_date
+    rights.sensible_day(signed_date, "签订日", first=first, last=add_months(business_date, 12))
+    longest = add_months(signed_date, 12 * rights.CONTRACT_YEARS_MAX)
+    rights.sensible_day(end_date, "到期日", first=business_date, last=longest)
     if group.contracts.filter(state=Contract.State.DRAFT).exists():
         raise PayrollGroupError("已有一份合同待批准，请先处理。")
     earlier = group.contracts.filter(state=Contract.State.IN_FORCE).order_by("-end_date").first()
@@ -236,8 +271,8 @@ def prepare_contract(
     try:
         with transaction.atomic():
             contract = Contract.objects.create(
-                group=group, number=number.strip(), signed_date=signed_date, end_date=end_date, limit_fen=limit_fen,
-                exception_reason=exception_reason.strip(), renews=earlier, consent_number=consent_number.strip(),
+                group=group, number=number, signed_date=signed_date, end_date=end_date, limit_fen=limit_fen,
+                exception_reason=exception_reason.strip(), renews=earlier,
                 prepared_by=actor,
             )  # fmt: skip
     except IntegrityError as error:
@@ -264,6 +299,32 @@ def contract_findings(contract: Contract, *, actor: Staff, as_of: dt.date) -> li
 
 
 @transaction.atomic
+def consent_to_renewal(*, actor: Staff, contract: Contract, document: str, business_date: dt.date) -> Contract:
+    """The county union's written consent to a renewal (RC-12); a credit union cannot give it."""
+    rights.require_county_union(actor, rights.COUNTY_RISK | rights.COUNTY_APPROVER, day=business_date, article="RC-12")
+    contract = _locked_draft(contract)
+    if contract.renews is None:
+        raise PayrollGroupError("首次签订的合同不需要续签同意书。")
+    if not document.strip():
+        raise PayrollGroupError("请填写同意书编号。")
+    contract.consent_number, contract.consented_by = document.strip()[:80], actor
+    contract.save(update_fields=["consent_number", "consented_by"])
+    rights.trace(actor, contract.group, "contract.consented", f"县联社同意续签 {contract.number}", business_date)
+    return contract
+
+
+@transaction.atomic
+def withdraw_contract(*, actor: Staff, contract: Contract, business_date: dt.date) -> Contract:
+    """Whoever drafts contracts takes a draft back; it stays on record as not approved."""
+    contract = _locked_draft(contract)
+    rights.require(actor, contract.group, rights.CREDIT_UNION, day=business_date)
+    contract.state, contract.opinion = Contract.State.REFUSED, "拟订机构撤回"
+    contract.save(update_fields=["state", "opinion"])
+    rights.trace(actor, contract.group, "contract.withdrawn", f"撤回合同 {contract.number}", business_date)
+    return contract
+
+
+@transaction.atomic
 def approve_contract(*, actor: Staff, contract: Contract, opinion: str, business_date: dt.date) -> Contract:
     """The county union approves limit and term; from the signing on the group exists and its members may borrow.
 
@@ -278,6 +339,8 @@ def approve_contract(*, actor: Staff, contract: Contract, opinion: str, business
         raise PayrollGroupError("拟订人不能批准自己的合同（四眼原则）。")
     if contract.signed_date > business_date:
         raise PayrollGroupError(f"签订日 {contract.signed_date} 还没有到，到日再批准。")
+    if contract.end_date <= business_date:
+        raise PayrollGroupError(f"合同到期日 {contract.end_date} 已过，请重新拟订。")
     contract.state, contract.approved_by, contract.approved_date = Contract.State.IN_FORCE, actor, business_date
     contract.opinion = opinion.strip()
     if contract.renews is not None:

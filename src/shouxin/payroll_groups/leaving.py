@@ -9,7 +9,7 @@ from shouxin.bank.models import Staff
 from shouxin.domain.findings import Finding
 from shouxin.domain.payroll_group import Debt, equal_shares, judge_all_repaid, judge_consents, judge_removal
 from shouxin.payroll_groups import lending, rights
-from shouxin.payroll_groups.models import Assumption, Departure, Loan, Member, PayrollGroup
+from shouxin.payroll_groups.models import Assumption, Contract, Departure, Loan, Member, PayrollGroup
 from shouxin.payroll_groups.rights import PayrollGroupError
 from shouxin.payroll_groups.selectors import debts_of, owed_fen
 
@@ -42,7 +42,7 @@ def ask_to_leave(*, actor: Staff, member: Member, kind: str, reason: str, busine
         raise PayrollGroupError(f"{member} 已有办理中的退出或除名。") from error
     debt = owed_fen(member)
     if kind == _Kind.REMOVAL and debt:
-        others = list(group.members.filter(state=Member.State.ACTIVE).exclude(pk=member.pk))
+        others = others_of(member)
         shares = equal_shares(debt, len(others)) if others else []
         Assumption.objects.bulk_create(
             Assumption(departure=departure, member=other, share_fen=share)
@@ -52,22 +52,35 @@ def ask_to_leave(*, actor: Staff, member: Member, kind: str, reason: str, busine
     return departure
 
 
+def others_of(member: Member) -> list[Member]:
+    """Everybody else in the group today, who answer for a member's debt."""
+    others = member.group.members.filter(state=Member.State.ACTIVE).exclude(pk=member.pk)
+    return list(others.select_related("customer__party").order_by("pk"))
+
+
 @transaction.atomic
 def share_debt(
     *, actor: Staff, departure: Departure, shares_fen: Mapping[int, int], business_date: dt.date
 ) -> Departure:
-    """Set what each of the others takes over (by member id); the sum must be the whole debt. Unsigns all of them."""
+    """Set what each of the others takes over (by member id); the sum must be the whole debt.
+
+    The others are those in the group today. All sign anew, and both consents are given anew.
+    """
     departure = _locked(departure)
     rights.require(actor, departure.member.group, rights.CREDIT_UNION, day=business_date)
     owed = owed_fen(departure.member)
     if sum(shares_fen.values()) != owed or any(share < 0 for share in shares_fen.values()):
         raise PayrollGroupError("各成员承担的金额合计须等于欠款，且不能为负。")
-    known = {one.member_id: one for one in departure.assumptions.all()}
-    if set(shares_fen) != set(known):
-        raise PayrollGroupError("须为其他每一名成员填写承担金额（可为 0）。")
-    for member, share in shares_fen.items():
-        known[member].share_fen, known[member].signed_date = share, None
-    Assumption.objects.bulk_update(known.values(), ["share_fen", "signed_date"])
+    if set(shares_fen) != {other.pk for other in others_of(departure.member)}:
+        raise PayrollGroupError("须为现有其他每一名成员填写承担金额（可为 0）。")
+    departure.assumptions.all().delete()
+    Assumption.objects.bulk_create(
+        Assumption(departure=departure, member_id=member, share_fen=share)
+        for member, share in sorted(shares_fen.items())
+    )
+    departure.leader_agreed_date, departure.leader_document = None, ""
+    departure.union_agreed_by, departure.union_agreed_date = None, None
+    departure.save(update_fields=["leader_agreed_date", "leader_document", "union_agreed_by", "union_agreed_date"])
     rights.trace(actor, departure.member.group, "departure.shared", f"分担 {departure.member} 的欠款", business_date)
     return departure
 
@@ -125,6 +138,7 @@ def departure_findings(departure: Departure) -> list[Finding]:
         member=Debt(str(member), owed_fen(member)),
         assumed_fen=sum(one.share_fen for one in signed if one.signed_date),
         unsigned=[str(one.member) for one in signed if not one.signed_date], leader=leader, union=union,
+        is_stale={one.member_id for one in signed} != {other.pk for other in others_of(member)},
     )  # fmt: skip
 
 
@@ -165,7 +179,7 @@ def _move_debts(departure: Departure, day: dt.date) -> None:
             if part:
                 shares.append((giver.member, part))
         lending.move_debt(
-            loan=loan, shares_fen=shares, by=by, voucher=f"CD{departure.pk}", business_date=day
+            loan=loan, shares_fen=shares, by=by, voucher=f"{rights.RESERVED}{departure.pk}-{loan.pk}", business_date=day
         )  # fmt: skip
 
 
@@ -187,7 +201,7 @@ def dissolve(*, actor: Staff, group: PayrollGroup, business_date: dt.date) -> Pa
     Raises PayrollRefusedError naming who still owes.
     """
     rights.require_county_union(actor, rights.COUNTY_APPROVER, day=business_date, article="RC-17")
-    group = rights.locked(group, PayrollGroup.State.ACTIVE)
+    group = rights.locked(group, PayrollGroup.State.ACTIVE, PayrollGroup.State.QUALIFIED)
     debts = [Debt(name, owed) for name, owed in debts_of(group)]
     rights.refuse_if_any(judge_all_repaid(debts, act="解散集团", article="RC-17", where="第六条"))
     if Loan.objects.filter(member__group=group, state=Loan.State.REQUESTED).exists():
@@ -197,6 +211,8 @@ def dissolve(*, actor: Staff, group: PayrollGroup, business_date: dt.date) -> Pa
         state=Member.State.LEFT, left_date=business_date
     )  # fmt: skip
     group.members.filter(state__in=[Member.State.LISTED, Member.State.APPLIED]).update(state=Member.State.REJECTED)
+    Departure.objects.filter(member__group=group, state=_State.OPEN).update(state=_State.WITHDRAWN)
+    group.contracts.filter(state=Contract.State.DRAFT).update(state=Contract.State.REFUSED, opinion="集团已解散")
     group.state, group.dissolved_date, group.dissolved_by = PayrollGroup.State.DISSOLVED, business_date, actor
     group.save(update_fields=["state", "dissolved_date", "dissolved_by"])
     rights.trace(actor, group, "dissolved", "全体成员已还清，集团解散", business_date)

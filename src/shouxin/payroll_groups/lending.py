@@ -11,7 +11,7 @@ from shouxin.domain.money import format_yuan
 from shouxin.domain.payroll_group import LoanFacts, fund_due_fen, judge_loan
 from shouxin.payroll_groups import rights
 from shouxin.payroll_groups.accounts import contributed_fen
-from shouxin.payroll_groups.models import Contract, FundAccount, Loan, LoanEntry, Member, PayrollGroup
+from shouxin.payroll_groups.models import Contract, Departure, FundAccount, Loan, LoanEntry, Member, PayrollGroup
 from shouxin.payroll_groups.rights import PayrollGroupError
 from shouxin.payroll_groups.selectors import contract_on, principal_fen
 from shouxin.policy import load_book
@@ -34,10 +34,14 @@ def loan_findings(
         member_limit_fen=member.limit_fen, member_owed_fen=principal_fen(member),
         contract=(contract.signed_date, contract.end_date) if contract else None,
         limit_fen=contract.limit_fen if contract else 0, owed_fen=contract.owed_fen if contract else 0,
-        has_unit_account=has_account, has_payroll_agreement=bool(group.payroll_agreement),
-        has_special_account=fund is not None and fund.kind == FundAccount.Kind.SPECIAL,
+        has_unit_account=has_account,
+        has_payroll_agreement=bool(group.payroll_agreement) and (group.payroll_from or loan_date) <= loan_date,
+        has_special_account=fund is not None and fund.kind == FundAccount.Kind.SPECIAL and fund.opened_date <= loan_date,
         has_custodian=fund is not None and fund.custodian is not None and fund.custodian.is_active,
-        fund_paid_fen=free_contribution_fen(member, besides=besides),
+        fund_paid_fen=free_contribution_fen(member, besides=besides), owes_overdue=bool(member.owes_overdue),
+        is_leaving=member.departures.filter(state=Departure.State.OPEN).exists(),
+        is_in_breach=member.loans.filter(state=Loan.State.OUT).exclude(breach="").exists(),
+        members=group.members.filter(state=Member.State.ACTIVE).count(),
         is_joint_debt_overdue=Loan.objects.filter(
             member__group=group, state=Loan.State.OUT, due_date__lt=loan_date
         ).exists(),
@@ -70,8 +74,9 @@ def request_loan(
     """
     group = rights.locked(member.group, *PayrollGroup.OPEN)
     rights.require(actor, group, rights.CREDIT_UNION, day=business_date)
-    if amount_fen <= 0 or not number.strip():
-        raise PayrollGroupError("请填写借据号和大于 0 的贷款额（元）。")
+    number = rights.free_number(number, "借据号")
+    if amount_fen <= 0:
+        raise PayrollGroupError("请填写大于 0 的贷款额（元）。")
     member = rights.locked_member(member)
     found = rights.refuse_if_any(
         loan_findings(member, amount_fen=amount_fen, loan_date=business_date, due_date=due_date)
@@ -81,7 +86,7 @@ def request_loan(
     try:
         with transaction.atomic():
             loan = Loan.objects.create(
-                number=number.strip(), contract=contract, member=member, amount_fen=amount_fen,
+                number=number, contract=contract, member=member, amount_fen=amount_fen,
                 fund_due_fen=_fund_due_fen(amount_fen, business_date),
                 loan_date=business_date, due_date=due_date, requested_by=actor,
                 findings=[finding.stored() for finding in found],
@@ -96,7 +101,7 @@ def request_loan(
 def release_loan(*, actor: Staff, loan: Loan, business_date: dt.date) -> Loan:
     """A second person pays a loan out; everything is judged anew under lock, the limit by the database as well."""
     group = rights.locked(loan.member.group, *PayrollGroup.OPEN)
-    rights.require(actor, group, rights.CREDIT_UNION_HEAD, day=business_date)
+    rights.require(actor, group, rights.SECOND_PERSON, day=business_date)
     member = rights.locked_member(loan.member)
     loan = _locked_loan(loan, Loan.State.REQUESTED)
     if loan.requested_by_id == actor.pk:
@@ -132,6 +137,8 @@ def withdraw_loan(*, actor: Staff, loan: Loan, business_date: dt.date) -> Loan:
 def charge_interest(*, actor: Staff, loan: Loan, amount_fen: int, voucher: str, business_date: dt.date) -> Loan:
     """Interest that has fallen due and is owed; nobody leaves and no fund is touched while it is."""
     loan = _ready(actor, loan, amount_fen, voucher, business_date)
+    if amount_fen > loan.amount_fen:
+        raise PayrollGroupError("应收利息超过贷款额，请核对金额。")
     _change(loan, _Kind.INTEREST, 0, amount_fen, voucher, actor, business_date)
     rights.trace(
         actor, loan.member.group, "loan.interest", f"{loan.number} 应收利息 {format_yuan(amount_fen)} 元", business_date
@@ -196,7 +203,7 @@ def move_debt(
         from_interest = share - from_principal
         principal, interest = principal - from_principal, interest - from_interest
         taken = Loan.objects.create(
-            number=f"{loan.number}-{place}", contract=loan.contract, member=member, state=Loan.State.OUT,
+            number=f"{voucher}-{place}", contract=loan.contract, member=member, state=Loan.State.OUT,
             amount_fen=from_principal, fund_due_fen=0, principal_fen=from_principal, interest_fen=from_interest,
             loan_date=business_date, due_date=max(loan.due_date, business_date + dt.timedelta(days=1)),
             taken_over_from=loan, requested_by=by[0], released_by=by[1],
@@ -207,12 +214,13 @@ def move_debt(
 
 
 def _ready(actor: Staff, loan: Loan, amount_fen: int, voucher: str, day: dt.date) -> Loan:
-    rights.require(actor, loan.member.group, rights.CREDIT_UNION | rights.CREDIT_UNION_HEAD, day=day)
+    rights.require(actor, loan.member.group, rights.CREDIT_UNION | rights.SECOND_PERSON, day=day)
     rights.locked(loan.member.group)
     loan = _locked_loan(loan, Loan.State.OUT)
-    if amount_fen <= 0 or not voucher.strip():
-        raise PayrollGroupError("请填写大于 0 的金额和凭证号。")
-    if loan.entries.filter(voucher=voucher.strip()).exists():
+    voucher = rights.free_number(voucher, "凭证号")
+    if amount_fen <= 0:
+        raise PayrollGroupError("请填写大于 0 的金额。")
+    if loan.entries.filter(voucher=voucher).exists():
         raise PayrollGroupError(f"凭证 {voucher} 已记账，没有重复记账。")
     return loan
 

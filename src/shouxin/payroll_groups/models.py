@@ -116,7 +116,7 @@ class Member(models.Model):
         APPLIED = "applied", "已申请"
         QUALIFIED = "qualified", "资格已确认"
         REJECTED = "rejected", "未通过"
-        ACTIVE = "active", "成员"
+        ACTIVE = "active", "在册"
         LEFT = "left", "已退出"
         REMOVED = "removed", "已除名"
 
@@ -194,6 +194,7 @@ class Contract(models.Model):
     exception_reason = models.CharField("期限例外理由", max_length=200, blank=True)
     renews = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="renewals")
     consent_number = models.CharField("续签同意书", max_length=80, blank=True)
+    consented_by = models.ForeignKey(Staff, models.PROTECT, null=True, related_name="+", verbose_name="续签同意人")
     prepared_by = models.ForeignKey(Staff, models.PROTECT, related_name="+", verbose_name="拟订人")
     approved_by = models.ForeignKey(Staff, models.PROTECT, null=True, related_name="+", verbose_name="批准人")
     approved_date = models.DateField("批准日", null=True)
@@ -214,7 +215,9 @@ class Contract(models.Model):
                 condition=~Q(state="in_force") | Q(approved_by__isnull=False), name="payroll_contract_approved"
             ),
             models.CheckConstraint(
-                condition=Q(renews__isnull=True) | ~Q(state="in_force") | ~Q(consent_number=""),
+                condition=Q(renews__isnull=True)
+                | ~Q(state="in_force")
+                | (~Q(consent_number="") & Q(consented_by__isnull=False)),
                 name="payroll_renewal_has_consent",
             ),
             models.UniqueConstraint(
@@ -390,11 +393,18 @@ class PayrollFile(models.Model):
     staff_count = models.PositiveIntegerField("人数")
     total_fen = models.BigIntegerField("合计（分）")
     entered_by = models.ForeignKey(Staff, models.PROTECT, related_name="+")
+    voided_by = models.ForeignKey(Staff, models.PROTECT, null=True, related_name="+")
+    void_reason = models.CharField("作废原因", max_length=200, blank=True)
 
     class Meta:
-        ordering: ClassVar = ["-month"]
+        ordering: ClassVar = ["-month", "-id"]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["group", "month"], name="one_payroll_file_a_month"),
+            models.UniqueConstraint(
+                fields=["group", "month"], condition=Q(voided_by__isnull=True), name="one_payroll_file_a_month"
+            ),
+            models.CheckConstraint(
+                condition=Q(voided_by__isnull=True) | ~Q(void_reason=""), name="payroll_voided_for_a_reason"
+            ),
             models.CheckConstraint(condition=Q(month__day=1), name="payroll_month_is_its_first_day"),
         ]
 

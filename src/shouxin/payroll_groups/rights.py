@@ -19,9 +19,19 @@ from shouxin.payroll_groups.models import Member, PayrollGroup
 
 _Role = RoleAssignment.Role
 CREDIT_UNION = frozenset({_Role.CUSTOMER_MANAGER, _Role.BRANCH_HEAD})
-CREDIT_UNION_HEAD = frozenset({_Role.BRANCH_HEAD, _Role.OPERATIONS})
+CREDIT_UNION_HEAD = frozenset({_Role.BRANCH_HEAD})
+"""Who speaks for the credit union."""
+SECOND_PERSON = frozenset({_Role.BRANCH_HEAD, _Role.OPERATIONS})
+"""Who pays out and refunds what another asked for."""
+KEEPERS = frozenset({_Role.BRANCH_HEAD, _Role.OPERATIONS})
+"""Who may keep the guarantee fund."""
 COUNTY_RISK = frozenset({_Role.RISK_OFFICER})
 COUNTY_APPROVER = frozenset({_Role.APPROVER})
+
+
+NUMBER_LENGTH_MAX = 40
+CONTRACT_YEARS_MAX = 30
+"""Beyond it a date is a slip of the pen."""
 
 
 class PayrollGroupError(ValueError):
@@ -84,6 +94,27 @@ def locked(group: PayrollGroup, *states: str) -> PayrollGroup:
 def locked_member(member: Member) -> Member:
     """A member as they are now, under lock."""
     return Member.objects.select_for_update(of=("self",)).select_related("group", "customer__party").get(pk=member.pk)
+
+
+RESERVED = "CD"
+"""What numbers and vouchers of a debt that moves to others begin with."""
+
+
+def free_number(text: str, what: str) -> str:
+    """A number as somebody wrote it. Raises PayrollGroupError when it is empty, too long or reserved."""
+    number = text.strip()
+    if not number or len(number) > NUMBER_LENGTH_MAX:
+        raise PayrollGroupError(f"请填写{what}，不超过 {NUMBER_LENGTH_MAX} 个字。")
+    if number.upper().startswith(RESERVED):
+        raise PayrollGroupError(f"{what}不能以 {RESERVED} 开头，此类编号留给债务转移。")
+    return number
+
+
+def sensible_day(day: dt.date, what: str, *, first: dt.date, last: dt.date) -> dt.date:
+    """Raises PayrollGroupError for a day that makes no sense here."""
+    if not first <= day <= last:
+        raise PayrollGroupError(f"{what} {day} 须在 {first} 至 {last} 之间。")
+    return day
 
 
 def trace(actor: Staff | None, group: PayrollGroup, what: str, summary: str, day: dt.date) -> None:

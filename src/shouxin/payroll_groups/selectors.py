@@ -44,7 +44,7 @@ def latest_contract(group: PayrollGroup) -> Contract | None:
 
 def level_name(group: PayrollGroup) -> str:
     """Whether the county union or a credit union manages the group (RC-04)."""
-    return LEVEL_NAMES[level_of(place.area_id for place in group.workplaces.all())]
+    return LEVEL_NAMES[level_of([group.unit_id, *(place.area_id for place in group.workplaces.all())])]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,16 +109,19 @@ def members_on(group: PayrollGroup, *, day: dt.date) -> QuerySet[Member]:
 
 
 def missing_months(group: PayrollGroup, *, as_of: dt.date) -> list[dt.date]:
-    """Months that ended without a payroll file, oldest first."""
-    received = group.payrolls.filter(received_date__lte=as_of).values_list("month", flat=True)
-    return months_without_payroll(group.payroll_from, received, as_of)
+    """Months that ended without a payroll file, oldest first; wages are owed through the union from the signing on."""
+    first = group.contracts.filter(state=Contract.State.IN_FORCE).order_by("signed_date").first()
+    if first is None or group.payroll_from is None or group.state == PayrollGroup.State.DISSOLVED:
+        return []
+    received = group.payrolls.filter(received_date__lte=as_of, voided_by__isnull=True).values_list("month", flat=True)
+    return months_without_payroll(max(group.payroll_from, first.signed_date), received, as_of)
 
 
 def absent_members(groups: Iterable[PayrollGroup]) -> list[tuple[Member, PayrollFile]]:
     """Members whom the group's latest payroll file does not pay: they may have left the employer."""
     found = []
     for group in groups:
-        latest = group.payrolls.order_by("-month").first()
+        latest = group.payrolls.filter(voided_by__isnull=True).order_by("-month").first()
         if latest is None:
             continue
         paid = latest.wages.filter(amount_fen__gt=0).values("member")

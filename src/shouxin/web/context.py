@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache, partial
+from urllib.parse import urlsplit
 
 from django.http import HttpRequest
 from django.urls import reverse
@@ -26,7 +27,7 @@ _WHOLE_BANK = {Role.RISK_OFFICER, Role.APPROVER, Role.AUDITOR}
 
 _NAMES = (
     "institution_name", "business_date", "staff_name", "staff_unit", "staff_role", "waiting_count", "waiting_url",
-    "navigation",
+    "navigation", "return_url",
 )  # fmt: skip
 
 
@@ -42,14 +43,16 @@ def _one_of(found: Callable[[], dict[str, object]], name: str) -> object:
 
 def _around(request: HttpRequest) -> dict[str, object]:
     """Nearly nothing for visitors who are not signed in."""
+    return_url = _return_url(request)
     actor = getattr(request, "user", None)
     if not isinstance(actor, Staff):
         institution = find_institution()
-        return {"institution_name": institution.name if institution else ""}
+        return {"institution_name": institution.name if institution else "", "return_url": return_url}
     visit = visit_of(request)
     waiting, tasks, steps = page_memory.badges.get(actor.pk, lambda: _count_badges(visit))
     return {
         "institution_name": visit.institution_name,
+        "return_url": return_url,
         "business_date": visit.business_date,
         "staff_name": actor.name,
         "staff_unit": actor.unit.name,
@@ -58,6 +61,14 @@ def _around(request: HttpRequest) -> dict[str, object]:
         "waiting_url": reverse("workbench") + "#waiting",
         "navigation": _sections(request.path, visit.roles, waiting=waiting, tasks=tasks, steps=steps),
     }
+
+
+def _return_url(request: HttpRequest) -> str:
+    """Where a switch of language comes back to: this page, or the one before it when this one answers a form."""
+    if request.method in {"GET", "HEAD"}:
+        return request.get_full_path()
+    before = urlsplit(request.headers.get("Referer", ""))
+    return f"{before.path}?{before.query}" if before.netloc == request.get_host() else "/"
 
 
 def _count_badges(visit: Visit) -> tuple[int, int, int]:

@@ -10,6 +10,7 @@ from shouxin.bank.models import OrgUnit, Staff
 from shouxin.bank.selectors import list_branches
 from shouxin.domain.money import Money, MoneyError
 from shouxin.payroll_groups.models import FundAccount
+from shouxin.payroll_groups.rights import KEEPERS
 from shouxin.policy import load_book
 from shouxin.web.credit_forms import day_field, text_area
 from shouxin.web.forms import StaffChoice
@@ -31,7 +32,9 @@ class YuanField(forms.CharField):
             fen = Money.from_yuan(text).fen
         except MoneyError as error:
             raise forms.ValidationError(str(error)) from error
-        if fen < 0 or (self.is_positive and fen == 0):
+        if fen < 0:
+            raise forms.ValidationError(_("金额不能为负"))
+        if self.is_positive and fen == 0:
             raise forms.ValidationError(_("金额须大于 0"))
         return fen
 
@@ -61,6 +64,8 @@ class ApplicationForm(forms.Form):
                     % {"line": line.strip()[:60], "units": "、".join(units)}
                 )
             places.append((name.strip()[:120], units[area.strip()]))
+        if len({name for name, _unit in places}) != len(places):
+            raise forms.ValidationError(_("下属单位的名称重复"))
         return places
 
 
@@ -117,9 +122,14 @@ class ContractForm(forms.Form):
     exception_reason = forms.CharField(
         label=_("期限例外理由"), max_length=200, required=False, help_text=_("超过一般期限的填写")
     )
-    consent_number = forms.CharField(
-        label=_("续签同意书"), max_length=80, required=False, help_text=_("续签的，填写县联社同意书编号")
-    )
+
+
+class ConsentForm(forms.Form):
+    document = forms.CharField(label=_("续签同意书"), max_length=80)
+
+
+class ReasonForm(forms.Form):
+    reason = forms.CharField(label=_("理由"), max_length=200)
 
 
 class AccountForm(forms.Form):
@@ -142,11 +152,15 @@ class FundForm(forms.Form):
         super().__init__(*args, **kwargs)
         field = self.fields["custodian"]
         assert isinstance(field, forms.ModelChoiceField)  # noqa: S101
-        field.queryset = Staff.objects.filter(is_active=True).select_related("unit")
+        keepers = Staff.objects.filter(is_active=True, role_assignments__role__in=KEEPERS).distinct()
+        field.queryset = keepers.select_related("unit")
 
 
 class PayrollForm(forms.Form):
-    month = day_field(_("月份（任一日）"))
+    month = forms.DateField(
+        label=_("月份"), input_formats=["%Y-%m", "%Y-%m-%d"],
+        widget=forms.DateInput(format="%Y-%m", attrs={"type": "month", "placeholder": "2025-05"}),
+    )  # fmt: skip
     file = forms.FileField(label=_("工资文件"))
 
 

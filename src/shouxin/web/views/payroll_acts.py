@@ -105,6 +105,24 @@ def _refuse(visit: Visit, group: PayrollGroup, data: Data) -> str:
     return _("合同未批准，已记录理由。")
 
 
+def _consent(visit: Visit, group: PayrollGroup, data: Data) -> str:
+    forming.consent_to_renewal(contract=_draft_of(group), document=data["document"], **_common(visit))
+    return _("续签同意已登记。")
+
+
+def _withdraw(visit: Visit, group: PayrollGroup, data: Data) -> str:  # noqa: ARG001
+    forming.withdraw_contract(contract=_draft_of(group), **_common(visit))
+    return _("合同已撤回。")
+
+
+def _void_payroll(visit: Visit, group: PayrollGroup, data: Data) -> str:
+    latest = group.payrolls.filter(voided_by__isnull=True).order_by("-month").first()
+    if latest is None:
+        raise PayrollGroupError("没有可作废的工资文件。")
+    accounts.void_payroll(payroll=latest, reason=data["reason"], **_common(visit))
+    return _("%(m)s 的工资文件已作废。") % {"m": f"{latest.month:%Y-%m}"}
+
+
 def _simple(do: Callable[..., object], done: str, **fixed: Any) -> Callable[[Visit, PayrollGroup, Data], str]:
     """An act whose form's fields are the service's arguments."""
 
@@ -130,6 +148,9 @@ GROUP_ACTS: Mapping[str, tuple[Shape | None, Act]] = {
     "fund": (forms.FundForm, _simple(accounts.open_fund, "保证基金专户已登记。")),
     "payroll": (forms.PayrollForm, _receive_payroll),
     "inspect": (forms.InspectionForm, _simple(inspecting.inspect, "检查已登记。")),
+    "consent": (forms.ConsentForm, _consent),
+    "withdraw": (None, _withdraw),
+    "void-payroll": (forms.ReasonForm, _void_payroll),
     "dissolve": (None, _simple(leaving.dissolve, "集团已解散。")),
 }
 
@@ -197,6 +218,7 @@ MEMBER_ACTS: Mapping[str, tuple[Shape, Callable[[Visit, Member, Data], object]]]
     "complete": (forms.CompleteMemberForm, _complete),
     "qualify": (forms.ReviewMemberForm, _review(True)),
     "reject": (forms.ReviewMemberForm, _review(False)),
+    "strike": (forms.ReasonForm, _of_member(forming.strike)),
     "admit": (forms.SupplementForm, _of_member(forming.admit_later)),
     "pay": (forms.PayFundForm, _pay),
     "refund": (forms.VoucherForm, _of_member(accounts.refund)),
@@ -240,7 +262,7 @@ def _do(
             act(data)
             messages.success(request, _("已办理。"))
         except PayrollRefusedError as error:
-            return show_member_page(request, visit, member, error.findings, 422)
+            return show_member_page(request, visit, member, error.findings, 422, again=request.POST)
         except PayrollGroupError as error:
             messages.error(request, str(error))
     return redirect("payroll_member", number=member.group.number, pk=member.pk)
@@ -302,8 +324,8 @@ def share_debt(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
     def act(_data: Data) -> object:
         try:
             shares = {
-                one.member_id: field.clean(request.POST.get(f"share-{one.member_id}", ""))
-                for one in departure.assumptions.all()
+                one.pk: field.clean(request.POST.get(f"share-{one.pk}", ""))
+                for one in leaving.others_of(departure.member)
             }
         except django_forms.ValidationError as error:
             raise PayrollGroupError("；".join(error.messages)) from error

@@ -1,5 +1,6 @@
 """工薪联保集团: the list, a group with everything about it, a member with loans and fund, and each act on them."""
 
+import datetime as dt
 from decimal import Decimal
 from typing import Any
 
@@ -12,16 +13,17 @@ from django.utils.translation import gettext as _
 
 from shouxin.audit import services as audit
 from shouxin.audit.selectors import list_entries
-from shouxin.domain.money import FEN_PER_YUAN
+from shouxin.domain.money import FEN_PER_YUAN, format_yuan
 from shouxin.intake.payroll_lists import STAFF_TITLES
 from shouxin.payroll_groups import accounts, forming, leaving, lending, rights, selectors
-from shouxin.payroll_groups.models import Contract, Departure, Loan, Member, PayrollGroup
+from shouxin.payroll_groups.models import Contract, Departure, Loan, LoanEntry, Member, PayrollGroup
 from shouxin.payroll_groups.rights import PayrollGroupError, PayrollRefusedError
 from shouxin.reporting.exports import Cell, table_xlsx
 from shouxin.web import payroll_forms as forms
 from shouxin.web.access import Role, Visit, page
 from shouxin.web.views.cases import XLSX, attachment
 
+LISTED_MAX = 200
 WORKERS = (Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD)
 COUNTY = (Role.RISK_OFFICER, Role.APPROVER)
 READERS = (*WORKERS, *COUNTY, Role.OPERATIONS, Role.AUDITOR)
@@ -53,7 +55,7 @@ def show_list(request: HttpRequest, visit: Visit) -> HttpResponse:
     return render(
         request, "pages/payroll_list.html",
         {
-            "groups": groups[:200], "q": request.GET.get("q", ""), "state": request.GET.get("state", ""),
+            "groups": groups[:LISTED_MAX], "is_cut": groups[LISTED_MAX : LISTED_MAX + 1].exists(), "q": request.GET.get("q", ""), "state": request.GET.get("state", ""),
             "states": PayrollGroup.State.choices, "visit": visit,
             "actions": [
                 {"label": _("导出 Excel"), "url": f"{reverse('payroll_export')}?{request.GET.urlencode()}",
@@ -66,11 +68,13 @@ def show_list(request: HttpRequest, visit: Visit) -> HttpResponse:
 
 
 def _narrowed(request: HttpRequest, visit: Visit) -> Any:
-    """The groups in view with their sums in one statement, by number, employer or head, and by state."""
-    owed = F("members__loans__principal_fen") + F("members__loans__interest_fen")
+    """The groups in view with the day's sums in one statement, by number, employer or head, and by state."""
+    day = visit.as_of
+    owed = F("members__loans__entries__principal_fen") + F("members__loans__entries__interest_fen")
+    joined = Q(members__joined_date__lte=day) & (Q(members__left_date__isnull=True) | Q(members__left_date__gt=day))
     groups = rights.groups_in_view(visit.scope).annotate(
-        member_count=Count("members", filter=Q(members__state="active"), distinct=True),
-        owed_fen=Sum(owed, filter=Q(members__loans__state="out")),
+        member_count=Count("members", filter=joined, distinct=True),
+        owed_fen=Sum(owed, filter=Q(members__loans__entries__booked_date__lte=day)),
     )
     text, state = request.GET.get("q", "").strip(), request.GET.get("state", "")
     if text:
@@ -155,7 +159,12 @@ def show_page(
     draft = next((one for one in contracts if one.state == Contract.State.DRAFT), None)
     members = (
         group.members.select_related("customer__party")
-        .annotate(owed=Sum(F("loans__principal_fen") + F("loans__interest_fen"), filter=Q(loans__state="out")))
+        .annotate(
+            owed=Sum(
+                F("loans__entries__principal_fen") + F("loans__entries__interest_fen"),
+                filter=Q(loans__entries__booked_date__lte=day),
+            )
+        )
         .order_by("pk")
     )
     is_worker = visit.has(*WORKERS)
@@ -167,7 +176,7 @@ def show_page(
             "contracts": contracts, "draft": draft,
             "draft_findings": forming.contract_findings(draft, actor=visit.actor, as_of=day)
             if draft and visit.has(Role.APPROVER) else [],
-            "fund": getattr(group, "fund", None), "payrolls": group.payrolls.select_related("entered_by")[:12],
+            "fund": getattr(group, "fund", None), "payrolls": group.payrolls.filter(received_date__lte=day).select_related("entered_by", "voided_by")[:12],
             "missing": selectors.missing_months(group, as_of=day), "steps": _steps(group, contracts),
             "investigations": group.investigations.select_related("investigator"),
             "inspections": group.inspections.select_related("inspector", "mended_by"),
@@ -188,6 +197,8 @@ def show_page(
             "list_form": forms.MemberListForm(auto_id="list_%s"),
             "report_form": forms.ReportForm(auto_id="report_%s"),
             "opinion_form": forms.OpinionForm(auto_id="opinion_%s"),
+            "consent_form": forms.ConsentForm(auto_id="consent_%s"),
+            "void_form": forms.ReasonForm(auto_id="void_%s"),
             "contract_form": forms.ContractForm(auto_id="contract_%s", initial=_contract_initial(group, visit)),
             "account_form": forms.AccountForm(auto_id="account_%s", initial={"opened_date": visit.business_date}),
             "agreement_form": forms.AgreementForm(auto_id="agreement_%s", initial={"since": visit.business_date}),
@@ -234,7 +245,7 @@ def show_member(request: HttpRequest, visit: Visit, number: str, pk: int) -> Htt
 
 
 def show_member_page(
-    request: HttpRequest, visit: Visit, member: Member, findings: Any = (), status: int = 200
+    request: HttpRequest, visit: Visit, member: Member, findings: Any = (), status: int = 200, *, again: Any = None
 ) -> HttpResponse:
     departure = member.departures.first()
     contract = selectors.contract_on(member.group, day=visit.business_date)
@@ -242,10 +253,12 @@ def show_member_page(
         request, "pages/payroll_member.html",
         {
             "member": member, "group": member.group, "visit": visit, "findings": findings, "as_of": visit.as_of,
-            "loans": _loans(member),
+            "loans": _loans(member, visit.as_of),
             "fund_entries": member.fund_entries.select_related("entered_by"),
             "paid_fen": accounts.contributed_fen(member), "free_fen": lending.free_contribution_fen(member),
-            "owed_fen": selectors.owed_fen(member),
+            "owed_fen": sum(entry.principal_fen + entry.interest_fen for entry in LoanEntry.objects.filter(
+                loan__member=member, booked_date__lte=visit.as_of)),
+            "others": _shares(departure, member),
             "wages": member.wages.select_related("payroll").order_by("-payroll__month")[:12],
             "applicant_findings": forming.applicant_findings(member, as_of=visit.business_date)
             if member.state in Member.CANDIDATES else [],
@@ -253,15 +266,16 @@ def show_member_page(
             "departure_findings": leaving.departure_findings(departure)
             if departure and departure.state == Departure.State.OPEN else [],
             "is_worker": visit.has(*WORKERS), "may_release": visit.has(Role.BRANCH_HEAD, Role.OPERATIONS),
-            "is_county": visit.actor.unit.is_head_office and visit.has(*COUNTY),
+            "may_agree": visit.has(Role.BRANCH_HEAD), "is_county": visit.actor.unit.is_head_office and visit.has(*COUNTY),
             "is_candidate": member.state in Member.CANDIDATES,
             "complete_form": forms.CompleteMemberForm(auto_id="complete_%s"),
             "review_form": forms.ReviewMemberForm(auto_id="review_%s"),
+            "strike_form": forms.ReasonForm(auto_id="strike_%s"),
             "supplement_form": forms.SupplementForm(auto_id="supplement_%s"),
             "departure_form": forms.DepartureForm(auto_id="departure_%s"),
             "fund_form": forms.PayFundForm(auto_id="fund_%s", initial=_fund_initial(member.group)),
             "loan_form": forms.LoanForm(
-                auto_id="loan_%s", initial={"due_date": contract.end_date if contract else None}
+                again if again and "due_date" in again else None, auto_id="loan_%s", initial={"due_date": contract.end_date if contract else None}
             ),
 
             "leader_form": forms.LeaderForm(auto_id="leader_%s"),
@@ -280,12 +294,23 @@ def _fund_initial(group: PayrollGroup) -> dict[str, object]:
     return {"account_number": group.fund.number} if hasattr(group, "fund") else {}
 
 
-def _loans(member: Member) -> list[dict[str, object]]:
-    """The member's loans with the forms of each, whose fields have ids of their own."""
+def _shares(departure: Departure | None, member: Member) -> list[tuple[Member, str]]:
+    """Those who answer for the debt today with what they took over, 元 as the form takes it."""
+    if departure is None or departure.kind != Departure.Kind.REMOVAL or departure.state != Departure.State.OPEN:
+        return []
+    given = {one.member_id: one.share_fen for one in departure.assumptions.all()}
+    return [(other, format_yuan(given.get(other.pk, 0)).replace(",", "")) for other in leaving.others_of(member)]
+
+
+def _loans(member: Member, day: dt.date) -> list[dict[str, object]]:
+    """The member's loans as of a day with the forms of each, whose fields have ids of their own."""
     loans = member.loans.select_related("requested_by", "released_by", "taken_over_from").prefetch_related("entries")
     return [
         {
-            "loan": loan, "repay_form": forms.RepayForm(auto_id=f"repay{loan.pk}_%s"),
+            "loan": loan, "entries": [entry for entry in loan.entries.all() if entry.booked_date <= day],
+            "principal_fen": sum(entry.principal_fen for entry in loan.entries.all() if entry.booked_date <= day),
+            "interest_fen": sum(entry.interest_fen for entry in loan.entries.all() if entry.booked_date <= day),
+            "repay_form": forms.RepayForm(auto_id=f"repay{loan.pk}_%s"),
             "interest_form": forms.InterestForm(auto_id=f"interest{loan.pk}_%s"),
             "breach_form": forms.BreachForm(auto_id=f"breach{loan.pk}_%s"),
         }
