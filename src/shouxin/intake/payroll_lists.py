@@ -64,7 +64,8 @@ def read_staff(path: Path, *, name: str = "") -> list[StaffRow]:
             line=line, name=_needed(cell, "name", "姓名"), identity_number=_identity(cell, is_needed=True),
             employment=_needed(cell, "employment", "身份"), post=_bounded(cell("post"), "岗位", LENGTHS_MAX["post"]),
             income_fen=_yuan(cell, "income", "月固定收入（元）") if cell("income") else 0,
-            income_proof=_bounded(cell("income_proof"), "收入证明", LENGTHS_MAX["income_proof"]), account=_account(cell), applied=_day(cell, "applied", "申请日期"),
+            income_proof=_bounded(cell("income_proof"), "收入证明", LENGTHS_MAX["income_proof"]),
+            account=_account(cell), applied=_day(cell, "applied", "申请日期"),
         )  # fmt: skip
 
     return _read(path, name, STAFF_TITLES, ("name", "identity_number", "employment"), row)

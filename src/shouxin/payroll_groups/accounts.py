@@ -100,7 +100,8 @@ def _account_findings(kind: str, custodian: Staff | None, day: dt.date) -> list[
         )  # fmt: skip
     if custodian is None or not roles_of(custodian, as_of=day) & rights.KEEPERS:
         found.append(
-            refusal("PAYROLL_CUSTODIAN_MISSING", "RC-16", "保证基金须确定专人保管，请指定在岗的支行行长或授信操作岗。", "第六条",
+            refusal("PAYROLL_CUSTODIAN_MISSING", "RC-16",
+                    "保证基金须确定专人保管，请指定在岗的支行行长或授信操作岗。", "第六条",
                     "Somebody is named to keep the fund.")
         )  # fmt: skip
     return found

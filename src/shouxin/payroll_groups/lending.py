@@ -36,7 +36,9 @@ def loan_findings(
         limit_fen=contract.limit_fen if contract else 0, owed_fen=contract.owed_fen if contract else 0,
         has_unit_account=has_account,
         has_payroll_agreement=bool(group.payroll_agreement) and (group.payroll_from or loan_date) <= loan_date,
-        has_special_account=fund is not None and fund.kind == FundAccount.Kind.SPECIAL and fund.opened_date <= loan_date,
+        has_special_account=fund is not None
+        and fund.kind == FundAccount.Kind.SPECIAL
+        and fund.opened_date <= loan_date,
         has_custodian=fund is not None and fund.custodian is not None and fund.custodian.is_active,
         fund_paid_fen=free_contribution_fen(member, besides=besides), owes_overdue=bool(member.owes_overdue),
         is_leaving=member.departures.filter(state=Departure.State.OPEN).exists(),

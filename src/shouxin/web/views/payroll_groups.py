@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Count, F, Q, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -16,7 +16,7 @@ from shouxin.audit.selectors import list_entries
 from shouxin.domain.money import FEN_PER_YUAN, format_yuan
 from shouxin.intake.payroll_lists import STAFF_TITLES
 from shouxin.payroll_groups import accounts, forming, leaving, lending, rights, selectors
-from shouxin.payroll_groups.models import Contract, Departure, Loan, LoanEntry, Member, PayrollGroup
+from shouxin.payroll_groups.models import Contract, Departure, Loan, LoanEntry, Member, PayrollFile, PayrollGroup
 from shouxin.payroll_groups.rights import PayrollGroupError, PayrollRefusedError
 from shouxin.reporting.exports import Cell, table_xlsx
 from shouxin.web import payroll_forms as forms
@@ -55,7 +55,8 @@ def show_list(request: HttpRequest, visit: Visit) -> HttpResponse:
     return render(
         request, "pages/payroll_list.html",
         {
-            "groups": groups[:LISTED_MAX], "is_cut": groups[LISTED_MAX : LISTED_MAX + 1].exists(), "q": request.GET.get("q", ""), "state": request.GET.get("state", ""),
+            "groups": groups[:LISTED_MAX], "is_cut": groups[LISTED_MAX : LISTED_MAX + 1].exists(),
+            "q": request.GET.get("q", ""), "state": request.GET.get("state", ""),
             "states": PayrollGroup.State.choices, "visit": visit,
             "actions": [
                 {"label": _("导出 Excel"), "url": f"{reverse('payroll_export')}?{request.GET.urlencode()}",
@@ -176,7 +177,7 @@ def show_page(
             "contracts": contracts, "draft": draft,
             "draft_findings": forming.contract_findings(draft, actor=visit.actor, as_of=day)
             if draft and visit.has(Role.APPROVER) else [],
-            "fund": getattr(group, "fund", None), "payrolls": group.payrolls.filter(received_date__lte=day).select_related("entered_by", "voided_by")[:12],
+            "fund": getattr(group, "fund", None), "payrolls": _payrolls(group, day),
             "missing": selectors.missing_months(group, as_of=day), "steps": _steps(group, contracts),
             "investigations": group.investigations.select_related("investigator"),
             "inspections": group.inspections.select_related("inspector", "mended_by"),
@@ -210,6 +211,11 @@ def show_page(
         },
         status=status,
     )  # fmt: skip
+
+
+def _payrolls(group: PayrollGroup, day: dt.date) -> QuerySet[PayrollFile]:
+    """The last twelve months that had come by a day, voided ones too."""
+    return group.payrolls.filter(received_date__lte=day).select_related("entered_by", "voided_by")[:12]
 
 
 def _contract_initial(group: PayrollGroup, visit: Visit) -> dict[str, object]:
@@ -266,7 +272,8 @@ def show_member_page(
             "departure_findings": leaving.departure_findings(departure)
             if departure and departure.state == Departure.State.OPEN else [],
             "is_worker": visit.has(*WORKERS), "may_release": visit.has(Role.BRANCH_HEAD, Role.OPERATIONS),
-            "may_agree": visit.has(Role.BRANCH_HEAD), "is_county": visit.actor.unit.is_head_office and visit.has(*COUNTY),
+            "may_agree": visit.has(Role.BRANCH_HEAD),
+            "is_county": visit.actor.unit.is_head_office and visit.has(*COUNTY),
             "is_candidate": member.state in Member.CANDIDATES,
             "complete_form": forms.CompleteMemberForm(auto_id="complete_%s"),
             "review_form": forms.ReviewMemberForm(auto_id="review_%s"),
@@ -275,7 +282,8 @@ def show_member_page(
             "departure_form": forms.DepartureForm(auto_id="departure_%s"),
             "fund_form": forms.PayFundForm(auto_id="fund_%s", initial=_fund_initial(member.group)),
             "loan_form": forms.LoanForm(
-                again if again and "due_date" in again else None, auto_id="loan_%s", initial={"due_date": contract.end_date if contract else None}
+                again if again and "due_date" in again else None, auto_id="loan_%s",
+                initial={"due_date": contract.end_date if contract else None}
             ),
 
             "leader_form": forms.LeaderForm(auto_id="leader_%s"),
