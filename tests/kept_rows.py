@@ -14,6 +14,9 @@ _kept: dict[str, bytes] = {}
 
 def put_back_or_load(load: Callable[[], None]) -> None:
     """The rows that ``load`` writes into an empty bank, however they come."""
+    if not _may_rest_triggers():
+        load()
+        return
     if _kept:
         _put_back()
         return
@@ -23,6 +26,13 @@ def put_back_or_load(load: Callable[[], None]) -> None:
     changed = [table for table, rows in after.items() if before[table] and rows != before[table]]
     assert not changed, f"the load changed rows that were there before: {changed}"
     _kept.update({table: rows for table, rows in after.items() if rows and not before[table]})
+
+
+def _may_rest_triggers() -> bool:
+    """Only a superuser may; on a database of somebody else's every test loads for itself."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
+        return bool(cursor.fetchone()[0])
 
 
 def _tables() -> dict[str, bytes]:
