@@ -1,4 +1,6 @@
-"""A payroll group in a real browser: a loan refused then paid out, a group refused for want of a member; on a telephone."""
+"""A payroll group in a browser: a loan refused then paid out, a group refused for want of a member."""
+
+from typing import TYPE_CHECKING
 
 import pytest
 from pytest_django.live_server_helper import LiveServer
@@ -8,7 +10,6 @@ from tests.journeys.test_first_day import assert_fits, bank, browser_page, pytes
 
 __all__ = ["bank", "browser_page", "pytestmark"]
 
-TYPE_CHECKING = False
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
