@@ -17,7 +17,7 @@ from tests.payroll_groups.school import ENDS, SIGNED, yuan
 pytestmark = pytest.mark.django_db
 
 
-@pytest.mark.clause("RC-08")
+@pytest.mark.clause("RC-08", points="on over")
 def test_the_application_is_signed_by_the_employers_head(small_bank: SmallBank) -> None:
     employer = cast.employer_of(small_bank)
 
@@ -36,7 +36,7 @@ def test_the_application_is_signed_by_the_employers_head(small_bank: SmallBank) 
         file("郑校长")
 
 
-@pytest.mark.clause("RC-06")
+@pytest.mark.clause("RC-06", points="on over")
 @pytest.mark.parametrize(
     ("employment", "proof", "code"),
     [("个体工商户", "流水", "PAYROLL_NOT_SALARIED"), ("公职人员", "", "PAYROLL_INCOME_UNPROVED"),
@@ -68,7 +68,7 @@ def test_only_salaried_staff_join(small_bank: SmallBank, employment: str, proof:
         assert confirm().state == "qualified"
 
 
-@pytest.mark.clause("RC-07")
+@pytest.mark.clause("RC-07", points="on over")
 def test_who_was_only_listed_by_the_employer_cannot_borrow(small_bank: SmallBank) -> None:
     school = cast.confirmed(cast.applied(small_bank, heads=5, listed_only=1))
     forming.approve_contract(
@@ -89,7 +89,7 @@ def test_who_was_only_listed_by_the_employer_cannot_borrow(small_bank: SmallBank
         )  # fmt: skip
 
 
-@pytest.mark.clause("RC-09")
+@pytest.mark.clause("RC-09", points="on over")
 def test_the_county_union_investigates_before_it_reviews_and_confirms_nine_of_ten(small_bank: SmallBank) -> None:
     school = cast.applied(small_bank, heads=10)
     early = school.member(1)
@@ -119,7 +119,7 @@ def test_nobody_reviews_what_they_investigated(small_bank: SmallBank) -> None:
         )  # fmt: skip
 
 
-@pytest.mark.clause("RC-11", "Z01")
+@pytest.mark.clause("RC-11", "Z01", points="on over")
 @pytest.mark.parametrize(
     ("ends", "reason", "passes"),
     [(ENDS, "", True), (dt.date(2027, 3, 2), "", False), (dt.date(2027, 3, 2), "教师公寓按揭到期日一致", True)],
@@ -140,7 +140,7 @@ def test_a_contract_longer_than_three_years_is_an_exception(
         assert school.fresh().state == "qualified"
 
 
-@pytest.mark.clause("RC-05")
+@pytest.mark.clause("RC-05", points="on over")
 def test_a_credit_union_cannot_approve_the_limit(small_bank: SmallBank) -> None:
     school = cast.confirmed(cast.applied(small_bank))
     contract = cast.draft(school)
@@ -160,7 +160,7 @@ def test_five_members_at_least(small_bank: SmallBank, heads: int, passes: bool) 
     assert [one.code for one in found] == ([] if passes else ["PAYROLL_TOO_FEW_MEMBERS"])
 
 
-@pytest.mark.clause("RC-12", "Z08")
+@pytest.mark.clause("RC-12", "Z08", points="on over")
 def test_a_renewal_needs_the_county_unions_consent(small_bank: SmallBank) -> None:
     school = cast.all_lent(small_bank)
 
@@ -188,7 +188,7 @@ def test_a_renewal_needs_the_county_unions_consent(small_bank: SmallBank) -> Non
     assert set(school.group.members.values_list("loans__contract", flat=True)) == {new.pk}
 
 
-@pytest.mark.clause("RC-04")
+@pytest.mark.clause("RC-04", points="on over")
 def test_units_in_two_areas_are_managed_by_the_county_union(small_bank: SmallBank) -> None:
     def level(places: list[tuple[str, object]], name: str) -> str:
         group = forming.file_application(
@@ -201,7 +201,7 @@ def test_units_in_two_areas_are_managed_by_the_county_union(small_bank: SmallBan
     assert level([("本部", small_bank.west), ("西校区", small_bank.west)], "一区中学") == "信用社"
 
 
-@pytest.mark.clause("RC-03")
+@pytest.mark.clause("RC-03", points="on over")
 def test_only_the_county_union_inspects(small_bank: SmallBank) -> None:
     school = cast.applied(small_bank, heads=1)
 
@@ -221,7 +221,7 @@ def test_only_the_county_union_inspects(small_bank: SmallBank) -> None:
     assert Entry.objects.filter(action="payroll_groups.inspected").count() == 1
 
 
-@pytest.mark.clause("Z07")
+@pytest.mark.clause("Z07", points="on over")
 def test_a_ninth_member_joins_after_the_signing(small_bank: SmallBank) -> None:
     school = cast.all_lent(small_bank)
     day = dt.date(2024, 9, 2)

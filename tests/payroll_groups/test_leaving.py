@@ -41,7 +41,7 @@ def refund(school: School, number: int) -> None:
     accounts.refund(actor=school.head, member=school.member(number), voucher=f"退 {number}", business_date=LATER)
 
 
-@pytest.mark.clause("RC-17", "Z04")
+@pytest.mark.clause("RC-17", "Z04", points="on over")
 def test_one_yuan_owed_by_one_holds_everything(small_bank: SmallBank) -> None:
     school = cast.all_lent(small_bank)
     for number in range(1, 8):
@@ -63,7 +63,7 @@ def test_one_yuan_owed_by_one_holds_everything(small_bank: SmallBank) -> None:
         refund(school, 2)
 
 
-@pytest.mark.clause("RC-17")
+@pytest.mark.clause("RC-17", points="on over")
 def test_interest_counts_as_debt(small_bank: SmallBank) -> None:
     school = cast.all_lent(small_bank)
     loan = Loan.objects.get(number="借 1")
@@ -78,7 +78,7 @@ def test_interest_counts_as_debt(small_bank: SmallBank) -> None:
     dissolve(school)
 
 
-@pytest.mark.clause("RC-18", "Z05")
+@pytest.mark.clause("RC-18", "Z05", points="on over")
 def test_exit_needs_all_debts_repaid_and_both_consents(small_bank: SmallBank) -> None:
     school = cast.all_lent(small_bank)
     cast.repaid(school, 1, on=LATER)
@@ -123,7 +123,7 @@ def in_breach(small_bank: SmallBank) -> School:
     return school
 
 
-@pytest.mark.clause("RC-19", "Z06")
+@pytest.mark.clause("RC-19", "Z06", points="on over")
 def test_removal_after_the_others_have_taken_over_the_debt(small_bank: SmallBank) -> None:
     school = in_breach(small_bank)
     departure = agreed(school, leave(school, 5, "removal"))
@@ -149,7 +149,7 @@ def test_removal_after_the_others_have_taken_over_the_debt(small_bank: SmallBank
     assert sum(owed for _name, owed in selectors.debts_of(school.group)) == yuan(590_000)
 
 
-@pytest.mark.clause("RC-19")
+@pytest.mark.clause("RC-19", points="on over")
 def test_removal_after_forced_recovery(small_bank: SmallBank) -> None:
     school = in_breach(small_bank)
     departure = leave(school, 5, "removal")

@@ -23,7 +23,7 @@ def codes(error: PayrollRefusedError) -> list[str]:
     return [one.code for one in error.findings]
 
 
-@pytest.mark.clause("RC-15", "Z02")
+@pytest.mark.clause("RC-15", "Z02", points="on over")
 def test_five_percent_is_paid_before_the_loan(small_bank: SmallBank) -> None:
     school = cast.signed(small_bank)
     cast.pay(school, 1, "3999.99", "一")
@@ -47,7 +47,7 @@ def test_the_fund_is_rounded_up_to_the_fen() -> None:
     assert sum(equal_shares(yuan("30000.01"), 7)) == yuan("30000.01")
 
 
-@pytest.mark.clause("RC-02")
+@pytest.mark.clause("RC-02", points="on over")
 def test_eight_loans_are_seen_as_one(small_bank: SmallBank) -> None:
     school = cast.all_lent(small_bank)
     report = selectors.report_of(school.group, as_of=SIGNED)
@@ -59,7 +59,7 @@ def test_eight_loans_are_seen_as_one(small_bank: SmallBank) -> None:
     assert selectors.report_of(school.group, as_of=SIGNED).owed_fen == yuan(640_000)  # the past stays
 
 
-@pytest.mark.clause("RC-10")
+@pytest.mark.clause("RC-10", points="on over")
 @pytest.mark.parametrize(("day", "passes"), [(dt.date(2024, 2, 29), False), (SIGNED, True), (cast.ENDS, False)])
 def test_no_loan_before_the_contract_or_after_its_end(small_bank: SmallBank, day: dt.date, passes: bool) -> None:
     school = cast.signed(small_bank)
@@ -73,7 +73,7 @@ def test_no_loan_before_the_contract_or_after_its_end(small_bank: SmallBank, day
             cast.lent(school, 1, on=day)
 
 
-@pytest.mark.clause("RC-13", "RC-14", "Z03")
+@pytest.mark.clause("RC-13", "RC-14", "Z03", points="on over")
 def test_without_account_or_payroll_nothing_is_paid_out(small_bank: SmallBank) -> None:
     school = cast.signed(small_bank)
     cast.pay(school, 1)
@@ -88,7 +88,7 @@ def test_without_account_or_payroll_nothing_is_paid_out(small_bank: SmallBank) -
     assert cast.lent(school, 1).state == "out"
 
 
-@pytest.mark.clause("RC-16")
+@pytest.mark.clause("RC-16", points="on over")
 def test_the_fund_has_a_special_account_and_a_custodian(small_bank: SmallBank) -> None:
     school = cast.confirmed(cast.applied(small_bank))
 

@@ -35,7 +35,7 @@ def wages(school: School, folder: Path, month: dt.date, day: dt.date, *, without
     )  # fmt: skip
 
 
-@pytest.mark.clause("RC-07")
+@pytest.mark.clause("RC-07", points="on over")
 def test_the_employers_list_makes_applicants_only_of_those_who_applied(small_bank: SmallBank, tmp_path: Path) -> None:
     school = cast.applied(small_bank, heads=0)
     path = file(
@@ -82,7 +82,7 @@ def test_a_row_that_is_refused_stops_the_whole_list(small_bank: SmallBank, tmp_p
     assert not Member.objects.exists()
 
 
-@pytest.mark.clause("RC-14", "Z09", "W25")
+@pytest.mark.clause("RC-14", "Z09", "W25", points="on over")
 def test_a_missing_payroll_raises_an_alert_once(small_bank: SmallBank, tmp_path: Path) -> None:
     school = cast.signed(small_bank)
     for number in range(3, 7):

@@ -14,7 +14,7 @@ from tests.conftest import DAY, SmallBank
 pytestmark = pytest.mark.django_db
 
 
-@pytest.mark.clause("RC-01")
+@pytest.mark.clause("RC-01", points="on over before")
 def test_replaced_laws_are_shown_as_superseded(small_bank: SmallBank, client: Client) -> None:
     create_register()
     client.force_login(small_bank.risk_officer)
@@ -35,7 +35,7 @@ def test_replaced_laws_are_shown_as_superseded(small_bank: SmallBank, client: Cl
     assert not {"guarantee-law", "property-law"} & behind[DAY]
 
 
-@pytest.mark.clause("RC-20")
+@pytest.mark.clause("RC-20", points="on")
 def test_a_rule_on_trial_shows_its_flag_and_when_it_is_reviewed(small_bank: SmallBank, client: Client) -> None:
     create_register()
     document = Document.objects.get(code="payroll-group-loans")
