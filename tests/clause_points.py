@@ -55,6 +55,7 @@ for _number in (2, 3, 4, 5, 7, 8, 9, 10, 12, 13, 14, 16, 17, 18, 19):
     )
 for _name in ("Z01", "Z02", "Z03", "Z04", "Z05", "Z06", "Z07", "Z08", "Z09", "W25"):
     NOT_APPLICABLE.setdefault(_name, {})["before"] = "an example of 2024; the dated numbers are RC-06, RC-11 and RC-15"
+NOT_APPLICABLE["RC-02"]["over"] = "a report; nothing is held against it"
 NOT_APPLICABLE["RC-20"] = {
     "over": "a rule is on trial or it is not", "before": "the flag belongs to a version, whose days are CB-02",
 }  # fmt: skip

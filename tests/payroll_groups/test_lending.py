@@ -47,7 +47,7 @@ def test_the_fund_is_rounded_up_to_the_fen() -> None:
     assert sum(equal_shares(yuan("30000.01"), 7)) == yuan("30000.01")
 
 
-@pytest.mark.clause("RC-02", points="on over")
+@pytest.mark.clause("RC-02", points="on")
 def test_eight_loans_are_seen_as_one(small_bank: SmallBank) -> None:
     school = cast.all_lent(small_bank)
     report = selectors.report_of(school.group, as_of=SIGNED)
