@@ -6,11 +6,13 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.db.utils import InternalError, ProgrammingError
 
+from shouxin.bank.models import Staff
 from shouxin.domain.money import Money
 from shouxin.domain.payroll_group import equal_shares, fund_due_fen
 from shouxin.payroll_groups import accounts, lending, selectors
 from shouxin.payroll_groups.models import Contract, FundAccount, FundEntry, Loan
 from shouxin.payroll_groups.rights import PayrollGroupError, PayrollRefusedError
+from shouxin.payroll_groups.verify import list_breaches
 from shouxin.policy import load_book
 from tests.conftest import SmallBank
 from tests.payroll_groups import school as cast
@@ -263,3 +265,24 @@ def test_the_custodian_keeps_and_does_not_book(small_bank: SmallBank) -> None:
             actor=school.head, member=school.member(1), amount_fen=1, account_number=FUND, voucher="一",
             business_date=SIGNED,
         )  # fmt: skip
+
+
+def test_a_wrong_booking_is_taken_back_by_another(small_bank: SmallBank) -> None:
+    school = cast.all_lent(small_bank)
+    cast.repaid(school, 1)
+    loan = Loan.objects.get(number="借 1")
+    assert loan.state == "closed"
+    entry = loan.entries.get(kind="repaid")
+
+    def reverse(actor: Staff) -> None:
+        lending.reverse_entry(actor=actor, entry=entry, reason="记错借据", business_date=SIGNED)
+
+    with pytest.raises(PayrollGroupError, match="支行行长"):
+        reverse(school.clerk)
+    reverse(school.head)
+    loan.refresh_from_db()
+    assert (loan.state, loan.principal_fen) == ("out", yuan(80_000))
+    assert Contract.objects.get().owed_fen == yuan(640_000)
+    with pytest.raises(PayrollGroupError, match="每笔一次"):
+        reverse(school.head)
+    assert list_breaches() == []

@@ -175,6 +175,46 @@ def repay(
     return loan
 
 
+_REVERSIBLE = frozenset({_Kind.REPAID, _Kind.RECOVERED, _Kind.INTEREST})
+
+
+@transaction.atomic
+def reverse_entry(*, actor: Staff, entry: LoanEntry, reason: str, business_date: dt.date) -> LoanEntry:
+    """A second person takes back a repayment or interest that was booked wrongly; both entries stay on record.
+
+    Raises PayrollGroupError for whoever booked it, for other entries, twice, or when the limit has no room again.
+    """
+    loan = entry.loan
+    group = rights.locked(loan.member.group)
+    rights.require(actor, group, rights.SECOND_PERSON, day=business_date)
+    loan = Loan.objects.select_for_update(of=("self",)).select_related("member__group").get(pk=loan.pk)
+    if entry.kind not in _REVERSIBLE or LoanEntry.objects.filter(reverses=entry).exists():
+        raise PayrollGroupError("只能冲正还款和应收利息，每笔一次。")
+    if entry.entered_by_id == actor.pk:
+        raise PayrollGroupError("记账人不能冲正自己的记账（四眼原则）。")
+    if not reason.strip():
+        raise PayrollGroupError("请写明冲正原因。")
+    principal, interest = loan.principal_fen - entry.principal_fen, loan.interest_fen - entry.interest_fen
+    if interest < 0:
+        raise PayrollGroupError("该笔利息已归还，请先冲正还款。")
+    contract = Contract.objects.select_for_update().get(pk=loan.contract_id)
+    if contract.owed_fen - entry.principal_fen > contract.limit_fen:
+        raise PayrollGroupError("冲正后贷款余额超过集团授信额度，请先压降其他贷款。")
+    loan.principal_fen, loan.interest_fen = principal, interest
+    loan.state = Loan.State.OUT if loan.owed_fen else Loan.State.CLOSED
+    loan.save(update_fields=["principal_fen", "interest_fen", "state"])
+    Contract.objects.filter(pk=contract.pk).update(owed_fen=F("owed_fen") - entry.principal_fen)
+    undone = LoanEntry.objects.create(
+        loan=loan, kind=_Kind.REVERSED, principal_fen=-entry.principal_fen, interest_fen=-entry.interest_fen,
+        booked_date=business_date, voucher=f"{rights.RESERVED}冲{entry.pk}", reverses=entry, entered_by=actor,
+    )  # fmt: skip
+    rights.trace(
+        actor, group, "loan.reversed", f"冲正 {loan.number} {entry.get_kind_display()} {entry.voucher}：{reason}",
+        business_date,
+    )  # fmt: skip
+    return undone
+
+
 @transaction.atomic
 def note_breach(*, actor: Staff, loan: Loan, text: str, business_date: dt.date) -> Loan:
     """Record how a member broke the contract; removal needs it (RC-19)."""

@@ -363,6 +363,7 @@ class LoanEntry(models.Model):
         RECOVERED = "recovered", "强制收回"
         HANDED_OVER = "handed_over", "转由他人承担"
         TAKEN_OVER = "taken_over", "承担他人债务"
+        REVERSED = "reversed", "冲正"
 
     loan = models.ForeignKey(Loan, models.PROTECT, related_name="entries")
     kind = models.CharField("摘要", max_length=12, choices=Kind.choices)
@@ -370,6 +371,7 @@ class LoanEntry(models.Model):
     interest_fen = models.BigIntegerField("利息（分）", default=0)
     booked_date = models.DateField("记账日")
     voucher = models.CharField("凭证号", max_length=40)
+    reverses = models.OneToOneField("self", models.PROTECT, null=True, related_name="reversed_by")
     entered_by = models.ForeignKey(Staff, models.PROTECT, related_name="+")
     recorded_at = models.DateTimeField(auto_now_add=True)
 

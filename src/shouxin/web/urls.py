@@ -187,6 +187,7 @@ urlpatterns = [
     path("payroll-groups/members.xlsx", payroll_groups.list_template, name="payroll_template"),
     path("payroll-groups/new/", payroll_groups.apply, name="payroll_apply"),
     path("payroll-groups/loans/<int:pk>/<str:act>/", payroll_acts.act_on_loan, name="payroll_loan_act"),
+    path("payroll-groups/entries/<int:pk>/reverse/", payroll_acts.reverse_entry, name="payroll_reverse"),
     path("payroll-groups/departures/<int:pk>/shares/", payroll_acts.share_debt, name="payroll_share"),
     path("payroll-groups/departures/<int:pk>/<str:act>/", payroll_acts.act_on_departure, name="payroll_departure_act"),
     path("payroll-groups/assumptions/<int:pk>/sign/", payroll_acts.sign_assumption, name="payroll_assume"),

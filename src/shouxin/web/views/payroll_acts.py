@@ -15,7 +15,16 @@ from django.views.decorators.http import require_POST
 from shouxin.intake.evidence_files import EvidenceError
 from shouxin.intake.payroll_lists import read_staff, read_wages
 from shouxin.payroll_groups import accounts, forming, inspecting, leaving, lending, listing
-from shouxin.payroll_groups.models import Assumption, Contract, Departure, Inspection, Loan, Member, PayrollGroup
+from shouxin.payroll_groups.models import (
+    Assumption,
+    Contract,
+    Departure,
+    Inspection,
+    Loan,
+    LoanEntry,
+    Member,
+    PayrollGroup,
+)
 from shouxin.payroll_groups.rights import PayrollGroupError, PayrollRefusedError
 from shouxin.web import payroll_forms as forms
 from shouxin.web.access import Visit, page
@@ -298,6 +307,20 @@ def act_on_departure(request: HttpRequest, visit: Visit, pk: int, act: str) -> H
     member = member_in_view(visit, departure.member.group.number, departure.member_id)
     shape, do = DEPARTURE_ACTS[act]
     return _do(request, visit, member, shape, lambda data: do(departure=departure, **_common(visit), **data))
+
+
+@require_POST
+@page(*READERS)
+def reverse_entry(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
+    """A second person takes back what was booked wrongly."""
+    entry = LoanEntry.objects.select_related("loan__member__group").filter(pk=pk).first()
+    if entry is None:
+        raise Http404
+    member = member_in_view(visit, entry.loan.member.group.number, entry.loan.member_id)
+    return _do(
+        request, visit, member, forms.ReasonForm,
+        lambda data: lending.reverse_entry(entry=entry, **_common(visit), **data),
+    )  # fmt: skip
 
 
 @require_POST
