@@ -8,7 +8,7 @@ from decimal import Decimal
 from django.db.models import F, Q, QuerySet, Sum
 
 from shouxin.domain.payroll_group import LEVEL_NAMES, level_of, months_without_payroll
-from shouxin.payroll_groups.models import Contract, Loan, LoanEntry, Member, PayrollFile, PayrollGroup
+from shouxin.payroll_groups.models import Contract, FundEntry, Loan, LoanEntry, Member, PayrollFile, PayrollGroup
 
 
 def debts_of(group: PayrollGroup) -> list[tuple[str, int]]:
@@ -43,8 +43,22 @@ def latest_contract(group: PayrollGroup) -> Contract | None:
 
 
 def level_name(group: PayrollGroup) -> str:
-    """Whether the county union or a credit union manages the group (RC-04)."""
-    return LEVEL_NAMES[level_of([group.unit_id, *(place.area_id for place in group.workplaces.all())])]
+    """Whether the county union or a credit union manages the group (RC-04), in words."""
+    return LEVEL_NAMES[level_code(group)]
+
+
+def level_code(group: PayrollGroup) -> str:
+    """``county`` or ``credit_union``: the employer's own unit counts besides its workplaces."""
+    return level_of([group.unit_id, *(place.area_id for place in group.workplaces.all())])
+
+
+def contributions_of(group: PayrollGroup) -> dict[int, int]:
+    """What each member has in the fund, by member id: contributions less refunds."""
+    found: dict[int, int] = {}
+    rows = FundEntry.objects.filter(member__group=group).values_list("member", "kind").annotate(total=Sum("amount_fen"))
+    for member, kind, total in rows.order_by():
+        found[member] = found.get(member, 0) + (total if kind == FundEntry.Kind.CONTRIBUTION else -total)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from shouxin.web.api.common import AMOUNT_WORDS, Problem, body_of, message, outc
 from shouxin.web.api.customers import router as customers
 from shouxin.web.api.holds import router as holds
 from shouxin.web.api.limits import router as limits
+from shouxin.web.api.payroll import router as payroll
 
 log = logging.getLogger(__name__)
 api = NinjaAPI(
@@ -30,6 +31,7 @@ api.add_router("/v1", limits)
 api.add_router("/v1", customers)
 api.add_router("/v1", cases)
 api.add_router("/v1", alerts)
+api.add_router("/v1", payroll)
 
 
 @api.exception_handler(Problem)
