@@ -34,6 +34,8 @@ from shouxin.policy import load_book
 _Role = RoleAssignment.Role
 MAY_INVESTIGATE = frozenset({_Role.CUSTOMER_MANAGER, _Role.BRANCH_HEAD})
 FILE_MAX_BYTES = 5 * 1024 * 1024
+DIGEST_DIGITS_MIN = 12
+"""How much of a digest must be given: pages and papers show its beginning, which is what people copy."""
 
 
 class CaseError(Exception):
@@ -379,9 +381,9 @@ def decide(
     case = _locked(case)
     _require_state(case, Case.State.DECIDE, "审批")
     _require_text(opinion, "审批意见")
-    if digest_of(case.payload) != case.payload_digest or (digest and digest != case.payload_digest):
-        raise CaseError("案件内容与提交时不一致，不能审批；请退回补充后重新提交。")
     stops = approver_findings(actor=actor, case=case, business_date=business_date)
+    if all(finding.code == "MEETING_MINUTES_MISSING" for finding in stops):  # a wrong person hears that first
+        _require_as_read(case, digest)
     if is_approved:
         stops += [finding for finding in findings if finding.is_refusal]
     else:
@@ -402,6 +404,15 @@ def decide(
     case.save()
     _trace(case, actor, case.state, f"{case.get_state_display()} {case.number}：{opinion}", business_date)
     return case
+
+
+def _require_as_read(case: Case, digest: str) -> None:
+    """The contents are those that were submitted and, where a digest or its beginning is given, those it stands for."""
+    given = digest.strip().lower()
+    if given and len(given) < DIGEST_DIGITS_MIN:
+        raise CaseError(f"冻结摘要至少给出前 {DIGEST_DIGITS_MIN} 位，收到 {len(given)} 位。")
+    if digest_of(case.payload) != case.payload_digest or not case.payload_digest.startswith(given):
+        raise CaseError("案件内容与提交时不一致，不能审批；请退回补充后重新提交。")
 
 
 @transaction.atomic

@@ -14,6 +14,7 @@ from shouxin.bank.selectors import get_institution
 from shouxin.domain.findings import Finding
 from shouxin.domain.money import paper_wan
 from shouxin.facilities import rules
+from shouxin.facilities.case_contents import amount_standing_fen
 from shouxin.facilities.models import PublicLine
 from shouxin.parties.models import Customer
 from shouxin.policy.products import find_product
@@ -71,7 +72,7 @@ def approval_form(case: Case, *, as_of: dt.date) -> dict[str, Any]:
     """Everything that stands on the approval form."""
     acts = list(case.acts.filter(role__in=Act.SEPARATE).select_related("actor__unit", "on_behalf_of"))
     amount = case.payload.get("amount_fen")
-    approved = case.result.get("amount_fen", amount if case.state in ("approved", "done") else None)
+    approved = amount_standing_fen(case) if case.state in (Case.State.APPROVED, Case.State.DONE) else None
     return {
         "institution": get_institution().name,
         "number": case.number,

@@ -230,6 +230,7 @@ def _written(username: str, as_json: bool, act: Callable[["Staff"], "Case"]) -> 
 
     from shouxin.approvals.services import CaseError
     from shouxin.bank.selectors import get_business_date
+    from shouxin.parties.models import Customer
     from shouxin.web.api.common import Problem
     from shouxin.web.api.exchange import case_of, refused_by
 
@@ -242,13 +243,51 @@ def _written(username: str, as_json: bool, act: Callable[["Staff"], "Case"]) -> 
     except Problem as problem:
         _refuse(problem.findings, as_json=as_json)
     document = case_of(_found(actor, number), get_business_date())
-    lines = [
+    numbers = [member["customer"] for member in document["contents"].get("members", [])]
+    names = dict(Customer.objects.filter(number__in=numbers).values_list("number", "party__name"))
+    show_document(document, _lines_of(document, names), as_json=as_json)
+
+
+def _lines_of(document: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
+    """A case in plain lines: what it stands for, its contents and members, the findings, the steps taken."""
+    contents = dict(document["contents"])
+    members, products = contents.pop("members", []), contents.pop("products", {})
+    labels = {
+        "amount": "申报金额（元）", "valid_from": "起始日", "valid_to": "到期日（不含）", "guarantee": "担保方式",
+        "conditions": "授信条件", "is_renewal": "续授信", "is_revolving": "可循环", "plan": "退出方案",
+        "until_date": "完成日",
+    }  # fmt: skip
+    refused = set(document["result"].get("refused_members", []))
+    shown = {True: "是", False: "否"}
+    return [
         f"{document['number']}  {document['kind']}  {document['subject']}  {document['amount'] or '-'} 元  "
         f"{document['state']}",
-        *(f"摘要 {document['digest']}" for _ in [0] if document["digest"]),
+        *(f"冻结摘要  {document['digest']}" for _ in [0] if document["digest"]),
+        *(
+            f"内容  {labels.get(name, name)}  {shown.get(value, value)}"
+            for name, value in contents.items()
+            if value != ""
+        ),
+        *(
+            f"成员  {m['customer']}  {names[m['customer']]}  {m['amount']} 元{'  不予批准' if m['customer'] in refused else ''}"
+            + "".join(f"  {code} {limit} 元" for code, limit in m["products"].items())
+            for m in members
+        ),
+        *(f"产品  {code}  {limit} 元" for code, limit in products.items()),
         *(f"{f['severity']}  {f['code']}  {f['message']}  {f['article']}" for f in document["findings"]),
+        *(_step_line(act) for act in document["acts"]),
     ]
-    show_document(document, lines, as_json=as_json)
+
+
+def _step_line(act: Mapping[str, Any]) -> str:
+    from shouxin.approvals.models import Act
+
+    says = {True: "  同意", False: "  不同意", None: ""}[act["agrees"]]
+    behalf = f"（代 {act['on_behalf_of']}）" if act["on_behalf_of"] else ""
+    return (
+        f"步骤  第 {act['round']} 轮  {act['date']}  {Act.Role(act['role']).label}  {act['person']}{behalf}{says}"
+        f"  {act['opinion']}".rstrip()
+    )
 
 
 # --- dashboard, alerts, the end of a day ----------------------------------------------------------------------------
