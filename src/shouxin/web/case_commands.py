@@ -269,7 +269,8 @@ def _lines_of(document: Mapping[str, Any], names: Mapping[str, str]) -> list[str
             if value != ""
         ),
         *(
-            f"成员  {m['customer']}  {names[m['customer']]}  {m['amount']} 元{'  不予批准' if m['customer'] in refused else ''}"
+            f"成员  {m['customer']}  {names[m['customer']]}  {m['amount']} 元"
+            + ("  不予批准" if m["customer"] in refused else "")
             + "".join(f"  {code} {limit} 元" for code, limit in m["products"].items())
             for m in members
         ),
