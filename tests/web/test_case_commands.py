@@ -12,10 +12,11 @@ from django.test import Client
 
 from shouxin.approvals.models import Case, Minutes
 from shouxin.cli import cli
+from shouxin.monitoring.alerts import report
 from shouxin.monitoring.models import Alert
 from shouxin.web import case_commands
 from tests.credit import SUB, decided, prepared_group, propose, reviewed, submitted, with_minutes
-from tests.demo import DemoBank
+from tests.demo import DAY, DemoBank
 
 
 @pytest.fixture(autouse=True)
@@ -127,3 +128,22 @@ def test_a_decided_group_line_shows_the_amount_approved(demo_bank: DemoBank, cli
     client.force_login(demo_bank.staff("wanghy"))
     assert "6,100" in client.get("/cases/").content.decode()
     assert "<dt>批准额度</dt><dd>6,100" in client.get(f"/cases/{case.number}/").content.decode()
+
+
+def test_an_alert_is_acted_on_and_closed(demo_bank: DemoBank) -> None:
+    """Its owner acts, another person of the risk department closes; nobody else, and nothing out of order."""
+    made = report(
+        actor=demo_bank.staff("liujg"), code="W18", message="拖延资料", customer=demo_bank.customer("D"),
+        business_date=DAY, evidence="走访记录",
+    )  # fmt: skip
+    number, owner = str(made.pk), made.owner
+    assert owner is not None
+    assert number in run("alerts", "--as", "wanghy").stdout
+    assert run("alerts").exit_code == 2
+    early = run("alerts", "close", number, "--as", "fengxc")
+    assert (early.exit_code, "尚未处置" in early.stderr) == (2, True)
+    assert run("alerts", "act", number, "--as", "hewei", "--action", "x").exit_code == 2
+    acted = document(run("alerts", "act", number, "--as", owner.username, "--action", "约谈", "--json"))
+    assert (acted["state"], acted["action"], acted["evidence"]) == ("acted", "约谈", "走访记录")
+    assert "closed" in run("alerts", "close", number, "--as", "fengxc").stdout
+    assert run("alerts", "act", "999999", "--as", "fengxc", "--action", "x").exit_code == 2

@@ -310,20 +310,64 @@ def dashboard(context: click.Context, username: str, data: Path | None, as_json:
     show_document(shown, lines, as_json=as_json)
 
 
-@click.command()
-@who_option
+@click.group(invoke_without_command=True)
+@click.option("--as", "username", help="User name of the person who acts.")
 @click.option("--state", type=click.Choice(["open", "acted", "closed"]), default="open", show_default=True)
 @data_option
 @json_option
 @click.pass_context
-def alerts(context: click.Context, username: str, state: str, data: Path | None, as_json: bool) -> None:
-    """Alerts in a person's view, the newest first, 200 at most."""
+def alerts(context: click.Context, username: str | None, state: str, data: Path | None, as_json: bool) -> None:
+    """Alerts in a person's view, the newest first, 200 at most; or act on one, or close it."""
+    if context.invoked_subcommand is None and not username:
+        raise click.MissingParameter(param_hint="'--as'", param_type="option", ctx=context)
     begin(context, data)
+    if context.invoked_subcommand is not None or not username:
+        return
     from shouxin.web.api.exchange import alert_of, alerts_seen_by
 
     rows = [alert_of(alert) for alert in alerts_seen_by(person(username)).filter(state=state).order_by("-pk")[:200]]
-    lines = [f"{r['code']}\t{r['level']}\t{r['message']}\t{r['owner']}\t{r['due_date']}" for r in rows]
+    lines = [f"{r['id']}\t{r['code']}\t{r['level']}\t{r['message']}\t{r['owner']}\t{r['due_date']}" for r in rows]
     show_document({"alerts": rows}, lines or ["没有预警"], as_json=as_json)
+
+
+@alerts.command("act")
+@click.argument("alert_id", type=click.IntRange(1, 2**63 - 1))
+@who_option
+@click.option("--action", required=True, help="What was done about it.")
+@json_option
+def act_on_alert(alert_id: int, username: str, action: str, as_json: bool) -> None:
+    """Say what was done (处置), as the alert's owner or the risk department."""
+    from shouxin.monitoring import alerts as services
+
+    _settled(alert_id, username, as_json, lambda given: services.act(**given, action=action))
+
+
+@alerts.command("close")
+@click.argument("alert_id", type=click.IntRange(1, 2**63 - 1))
+@who_option
+@json_option
+def close_alert(alert_id: int, username: str, as_json: bool) -> None:
+    """Close what has been acted on (关闭), as another person of the risk department."""
+    from shouxin.monitoring import alerts as services
+
+    _settled(alert_id, username, as_json, lambda given: services.close(**given))
+
+
+def _settled(alert_id: int, username: str, as_json: bool, act: Callable[[dict[str, Any]], object]) -> None:
+    from shouxin.bank.selectors import get_business_date
+    from shouxin.monitoring.alerts import AlertError
+    from shouxin.web.api.exchange import alert_of, alerts_seen_by
+
+    actor = person(username)
+    alert = alerts_seen_by(actor).filter(pk=alert_id).first()
+    if alert is None:
+        raise click.UsageError(f"没有预警 {alert_id}，或不在数据范围内。")
+    try:
+        act({"actor": actor, "alert": alert, "business_date": get_business_date()})
+    except AlertError as error:
+        _refuse([{"code": "ALERT_REFUSED", "message": str(error), "article": "UC-06"}], as_json=as_json)
+    shown = alert_of(alerts_seen_by(actor).get(pk=alert_id))
+    show_document(shown, [f"{shown['id']}  {shown['code']}  {shown['state']}  {shown['action']}"], as_json=as_json)
 
 
 @click.command("day-end")
