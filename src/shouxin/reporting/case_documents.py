@@ -88,7 +88,7 @@ def approval_form(case: Case, *, as_of: dt.date) -> dict[str, Any]:
         "guarantee": case.payload.get("guarantee", "") or "—",
         "conditions": case.payload.get("conditions", "") or case.payload.get("plan", "") or "—",
         "level": case.level_name or "—",
-        "level_reasons": "；".join(case.level_reasons) or "—",
+        "level_reasons": level_reasons_of(case) or "—",
         "exceptions": "；".join(case.exceptions) or "无",
         "exception_reason": case.exception_reason or "—",
         "minutes": _minutes(case),
@@ -126,6 +126,11 @@ def _signers(acts: list[Act], case: Case) -> list[dict[str, str]]:
         names = [act.actor.name for act in acts if act.role == role and act.round == case.round]
         lines += [{"role": str(role.label), "name": name} for name in [*names, *[""] * (count - len(names))]]
     return lines
+
+
+def level_reasons_of(case: Case) -> str:
+    """Why a case is decided at its level; what was once asked for beside a reason does not stand on paper for ever."""
+    return "；".join(reason.replace(rules.ASKS_FOR_MINUTES, "") for reason in case.level_reasons)
 
 
 def _minutes(case: Case) -> str:
@@ -168,8 +173,14 @@ def pdf_of(html: str) -> bytes:
 
 
 def customer_letter(customer: Customer, *, as_of: dt.date) -> dict[str, Any]:
-    """What a customer may be told: its certificates. An internal line is neither shown nor promised (CB-10)."""
-    lines = PublicLine.objects.filter(customer=customer, valid_from__lte=as_of, valid_to__gt=as_of, status="active")
+    """What a customer may be told: its certificates, and by when a default under one is to be cured (CB+9).
+
+    An internal line is neither shown nor promised (CB-10).
+    """
+    standing = (PublicLine.Status.ACTIVE, PublicLine.Status.CURING)
+    lines = PublicLine.objects.filter(
+        customer=customer, valid_from__lte=as_of, valid_to__gt=as_of, status__in=standing
+    )
     return {
         "institution": get_institution().name,
         "customer": customer,

@@ -26,6 +26,15 @@ FORMS: Final[Sequence[tuple[str, str]]] = (
         "集团授信额度 {} 万元 超过 {} 万元，须先经行长办公会审议，请填写会议纪要编号。",
         "The group's line of {} ×10k CNY exceeds {} ×10k CNY: the president's meeting discusses it first.",
     ),
+    (
+        "集团授信额度 {} 万元 超过 {} 万元，须先经行长办公会审议",
+        "The group's line of {} ×10k CNY exceeds {} ×10k CNY: the president's meeting discusses it first",
+    ),
+    ("待认定集团 {} 支用后用信", "Use of the proposed group {} after the drawing"),
+    ("集团 {} 支用后用信", "Use of the group {} after the drawing"),
+    ("{}（现场）", "{} (on site)"),
+    ("{}（第 {} 轮，已被后一轮取代）", "{} (round {}, replaced by a later round)"),
+    ("{}（现场；第 {} 轮，已被后一轮取代）", "{} (on site; round {}, replaced by a later round)"),
     ("额度期限 {} 至 {} 超过 {} 个月", "The term {} to {} exceeds {} months"),
     (
         "申报 {} 万元 超过测算的授信控制量 {} 万元，{}",
@@ -43,6 +52,7 @@ FORMS: Final[Sequence[tuple[str, str]]] = (
     ("上季末存量授信最大", "The largest credit at the end of the last quarter"),
     ("排名在前的机构已无授信，由第 {} 位发起", "Branches before it have no credit any more; number {} initiates"),
     ("限期整改至 {}", "to be cured by {}"),
+    ("{}，{} 前未整改", "{}, not cured by {}"),
     # --- summaries of acts ---
     ("预警 {} {}：{}", "Alert {}: {}"),
     ("处置预警 {}：{}", "Alert {} acted on: {}"),
