@@ -103,7 +103,8 @@ def amount_standing_fen(case: Case) -> int | None:
     if asked is None or in_force is not None:
         return in_force
     limits = case.payload.get("sub_limits", {})
-    return asked - sum(limits.get(str(member), 0) for member in case.result.get("refused_members", []))
+    refused: int = sum(limits.get(str(member), 0) for member in case.result.get("refused_members", []))
+    return asked - refused
 
 
 def customer_exit(*, plan: str, until_date: dt.date | None) -> dict[str, Any]:

@@ -178,9 +178,7 @@ def customer_letter(customer: Customer, *, as_of: dt.date) -> dict[str, Any]:
     An internal line is neither shown nor promised (CB-10).
     """
     standing = (PublicLine.Status.ACTIVE, PublicLine.Status.CURING)
-    lines = PublicLine.objects.filter(
-        customer=customer, valid_from__lte=as_of, valid_to__gt=as_of, status__in=standing
-    )
+    lines = PublicLine.objects.filter(customer=customer, valid_from__lte=as_of, valid_to__gt=as_of, status__in=standing)
     return {
         "institution": get_institution().name,
         "customer": customer,
