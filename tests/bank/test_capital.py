@@ -28,6 +28,8 @@ def test_a_figure_entered_on_the_page_counts_after_another_approves(small_bank: 
     assert find_capital_figure(kind="tier1", on_or_before=EVE) != figure
     again = client.post(url, body)
     assert (again.status_code, "同一天只能有一个" in again.content.decode()) == (422, True)
+    client.cookies["django_language"] = "en"
+    assert "one figure per day, nothing was saved" in client.post(url, body).content.decode()
     approve_capital_figure(actor=small_bank.approver, figure=figure, business_date=DAY)
     assert find_capital_figure(kind="tier1", on_or_before=EVE) == figure
     assert Entry.objects.filter(action="bank.capital.entered", subject_id=str(figure.pk)).exists()

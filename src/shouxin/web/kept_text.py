@@ -53,6 +53,26 @@ FORMS: Final[Sequence[tuple[str, str]]] = (
     ("排名在前的机构已无授信，由第 {} 位发起", "Branches before it have no credit any more; number {} initiates"),
     ("限期整改至 {}", "to be cured by {}"),
     ("{}，{} 前未整改", "{}, not cured by {}"),
+    # --- refusals of a capital figure ---
+    ("报告日 {} 晚于营业日 {}，没有保存。", "The reporting day {} is after the business day {}; nothing was saved."),
+    (
+        "{} {} 已有数据（{}），同一天只能有一个，没有保存。",
+        "{} of {} is there already ({}); one figure per day, nothing was saved.",
+    ),
+    (
+        "{} 的数据刚由另一人录入，请刷新后查看，没有保存。",
+        "Somebody has just entered the figure of {}; nothing was saved.",
+    ),
+    ("资本金额须大于 0，没有保存。", "The amount must be above 0; nothing was saved."),
+    ("请填写来源（报表名称或文号），没有保存。", "Give the source (report or number); nothing was saved."),
+    (
+        "资本数据由总行风险审查岗录入，没有保存。",
+        "Capital figures are entered by head office's risk officers; nothing was saved.",
+    ),
+    (
+        "录入人不能复核自己的资本数据，请由另一人复核（四眼原则）。",
+        "Another person approves a figure than who entered it.",
+    ),
     # --- summaries of acts ---
     ("{}核实为{}", "{} checked: {}"),
     ("新增{} {}，主办 {}", "{} {} added, in charge: {}"),

@@ -11,6 +11,7 @@ from shouxin.bank.models import CapitalFigure, ExchangeRate, OrgUnit, Staff
 from shouxin.bank.scope import roles_of
 from shouxin.web.access import Role, Visit, page
 from shouxin.web.credit_forms import CapitalForm
+from shouxin.web.kept_text import kept
 
 
 @page()
@@ -55,7 +56,7 @@ def enter_capital(request: HttpRequest, visit: Visit) -> HttpResponse:
                 actor=visit.actor, amount_fen=amount.fen, business_date=visit.business_date, **data
             )
         except services.CapitalInputError as error:
-            form.add_error(None, str(error))
+            form.add_error(None, kept(str(error)))
         else:
             messages.success(request, _("资本数据已录入，待另一人复核后使用。"))
             return redirect("bank_overview")
@@ -69,5 +70,5 @@ def approve_capital(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse
     try:
         services.approve_capital_figure(actor=visit.actor, figure=figure, business_date=visit.business_date)
     except services.FourEyesError as error:
-        messages.error(request, str(error))
+        messages.error(request, kept(str(error)))
     return redirect("bank_overview")
