@@ -6,7 +6,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from shouxin.approvals import services as approvals
-from shouxin.approvals.models import Act, Case
+from shouxin.approvals.models import Act, Case, Minutes
 from shouxin.approvals.selectors import tasks_of
 from shouxin.approvals.services import CaseError, CaseRefusedError
 from shouxin.bank.models import CapitalFigure
@@ -15,6 +15,7 @@ from shouxin.facilities.group_changes import follow_membership
 from shouxin.facilities.models import GroupLine
 from shouxin.groups.models import Membership
 from shouxin.limits.models import Node
+from shouxin.reporting import case_documents
 from tests.credit import (
     SUB,
     decided,
@@ -28,6 +29,7 @@ from tests.credit import (
     with_minutes,
 )
 from tests.demo import DAY, WAN, DemoBank
+from tests.web.test_pages import sign_in
 
 
 def refusals(error: CaseRefusedError) -> list[tuple[str, str]]:
@@ -394,3 +396,24 @@ def test_a_related_group_is_held_to_the_quarter_end_figure_too(demo_bank: DemoBa
     assert refusals(refused.value) == [("RELATED_ABOVE_LIMIT", "Y09")]
     said = {f.code for f in line_cases.judge(case, as_of=DAY).findings}
     assert said >= {"GROUP_ABOVE_QUARTER_END_SHARE", "RELATED_PARTY"}, "the group's check and the related party's"
+
+
+def test_minutes_are_put_by_the_risk_department_and_paper_does_not_ask_for_them(demo_bank: DemoBank) -> None:
+    prepared_group(demo_bank)
+    case = reviewed(demo_bank, submitted(demo_bank, propose(demo_bank, "7000")))
+    given = {
+        "case": case, "number": "行办 31 号", "meeting": "president", "held_date": DAY, "resolution": "同意",
+        "business_date": DAY,
+    }  # fmt: skip
+    for who in ("wanghy", "yaoj", "liujg"):
+        with pytest.raises(CaseError, match="由总行风险审查岗登记"):
+            approvals.minute_case(actor=demo_bank.staff(who), **given)
+        page = sign_in(demo_bank.staff(who)).get(f"/cases/{case.number}/").content.decode()
+        assert f"/cases/{case.number}/minutes/" not in page
+    assert not Minutes.objects.exists(), "the refused record is not kept either"
+    page = sign_in(demo_bank.staff("fengxc")).get(f"/cases/{case.number}/").content.decode()
+    assert f"/cases/{case.number}/minutes/" in page
+    case = approvals.minute_case(actor=demo_bank.staff("fengxc"), **given)
+    form = case_documents.approval_form(case, as_of=DAY)
+    assert "须先经行长办公会审议" in form["level_reasons"]
+    assert "请填写" not in form["level_reasons"]

@@ -1,12 +1,15 @@
 """The policy register: versions and days, issuer hierarchy, receipts and study, questions to head office."""
 
 import datetime as dt
+import re
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 
+import shouxin
 from shouxin.bank.models import Staff
 from shouxin.facilities.line_judging import judge_eligible
 from shouxin.facilities.rules import judge_group_total
@@ -15,6 +18,7 @@ from shouxin.parties.services import add_customer, create_party
 from shouxin.reporting.selectors import capital_on
 from shouxin.rulebook import selectors, services
 from shouxin.rulebook.models import Document, Receipt, Version
+from shouxin.rulebook.requirements import IN_FINDINGS
 from shouxin.rulebook.seed import create_register
 from shouxin.rulebook.services import RegisterError
 from tests.conftest import DAY, SINCE, SmallBank
@@ -179,7 +183,8 @@ def test_a_laxer_value_of_a_higher_issuer_does_not_loosen(register: SmallBank) -
 
 
 @pytest.mark.parametrize(("parameter", "value", "why"), [("no.such", "1", "没有名为"), (KEY, "十", "不是数字"),
-                                                        (KEY, "-1", "不能作为限额")])  # fmt: skip
+                                                        (KEY, "-1", "不能作为限额"),
+                                                        ("group.limit.measure", "20", "line、balance")])  # fmt: skip
 def test_a_wrong_limit_value_is_refused(register: SmallBank, parameter: str, value: str, why: str) -> None:
     version = version_two(register)
     with pytest.raises(RegisterError, match=why):
@@ -235,10 +240,34 @@ def test_a_new_document_with_its_articles_is_registered_by_pages(register: Small
     client.post("/policies/new/", {"document": document.pk, "issued_date": DAY, "in_force_from": DAY})
     version = document.versions.get()
     article = {"requirement": "XD-01", "article": "第三条", "text": "单户不超过 50 万元"}
-    client.post(f"/policies/versions/{version.pk}/clause/", {**article, "article": "第二条"})
-    client.post(f"/policies/versions/{version.pk}/clause/", article)
+    clause = f"/policies/versions/{version.pk}/clause/"
+    assert client.get("/policies/articles/XD-01/").status_code == 404, "nobody knows it yet"
+    said = client.post(clause, {**article, "article": "第二条"}, follow=True).content.decode()
+    assert "已登记条款 第二条（XD-01）" in said
+    assert "没有被任何规则或参数引用" in said
+    assert "已更正为 第三条" in client.post(clause, article, follow=True).content.decode()
+    assert "须为字母" in client.post(clause, {**article, "requirement": "12.X"}, follow=True).content.decode()
     assert version.clauses.get().article == "第三条", "corrected before publication"
     services.publish(actor=register.approver, version=version, units=[register.west], business_date=DAY)
     client.post(f"/policies/versions/{version.pk}/clause/", {**article, "text": "改"})
     assert version.clauses.get().text == "单户不超过 50 万元", "a published version does not change"
     assert "单户不超过 50 万元" in client.get("/policies/articles/XD-01/").content.decode()
+
+
+def test_a_second_value_says_what_it_replaces(register: SmallBank) -> None:
+    version = version_two(register)
+    client, body = sign_in(register.risk_officer), {"parameter": KEY, "value": "12", "article": "第八条"}
+    url = reverse("policy_act", args=[version.pk, "value"])
+    assert f"已登记 {KEY} 的取值 12" in client.post(url, body, follow=True).content.decode()
+    assert f"{KEY} 的取值由 12 改为 11" in client.post(url, {**body, "value": "11"}, follow=True).content.decode()
+    choice = {"parameter": "group.limit.measure", "value": "balance", "article": "第八条"}
+    assert "的取值 balance" in client.post(url, choice, follow=True).content.decode()
+    assert client.get(reverse("policy_article", args=["XX-1"])).status_code == 404
+
+
+def test_every_article_named_in_the_sources_is_known() -> None:
+    named = re.compile(r'"((?:A|BR|CB|CL|CM|HA|JS|NS|QU|RC|SK|SM|TR|UC)[+-][0-9]{1,2}|W[0-9]{2})"')
+    root = Path(shouxin.__file__).parent
+    found = {name for file in root.rglob("*.py") for name in named.findall(file.read_text(encoding="utf-8"))}
+    assert found <= IN_FINDINGS
+    assert "JS-11" in found

@@ -131,7 +131,9 @@ def test_another_branch_neither_reads_nor_acts(desk: Desk) -> None:
 
 def test_alerts_and_the_dashboard(desk: Desk) -> None:
     bank = desk.bank
-    told = desk.post("liujg", "/alerts", code="W18", subject=bank.customer("D").number, message="拖延资料")
+    told = desk.post("liujg", "/alerts", code="W18", subject=bank.customer("D").number, message="拖延资料",
+                     event_date="2025-06-20", evidence="走访记录")  # fmt: skip
+    assert (told.json()["event_date"], told.json()["evidence"]) == ("2025-06-20", "走访记录")
     assert told.status_code == 201, told.content
     assert len(told.json()["notices"]) == 3
     number = told.json()["id"]

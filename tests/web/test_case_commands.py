@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from django.test import Client
 
 from shouxin.approvals.models import Case, Minutes
 from shouxin.cli import cli
+from shouxin.monitoring.alerts import report
 from shouxin.monitoring.models import Alert
 from shouxin.web import case_commands
-from tests.credit import prepared_group, propose, submitted
-from tests.demo import DemoBank
+from tests.credit import SUB, decided, prepared_group, propose, reviewed, submitted, with_minutes
+from tests.demo import DAY, DemoBank
 
 
 @pytest.fixture(autouse=True)
@@ -98,3 +100,50 @@ def test_the_end_of_a_day_alerts_and_the_dashboard(demo_bank: DemoBank) -> None:
     shown = document(run("dashboard", "--as", "wanghy", "--json"))
     assert (shown["used"], shown["groups"][0]["share_percent"]) == ("72800000.00", "12.9600")
     assert run("dashboard", "--as", "nobody").exit_code == 2
+
+
+def test_a_decision_names_the_short_digest_and_shows_what_is_approved(demo_bank: DemoBank) -> None:
+    """The digest's beginning as the page shows it is enough; a wrong person hears about the role first."""
+    prepared_group(demo_bank)
+    case = reviewed(demo_bank, submitted(demo_bank, propose(demo_bank, "7000", sub={**SUB, "D": 900})))
+    case = with_minutes(demo_bank, case)
+    step = ("cases", "step", case.number, "approve", "--opinion", "同意", "--digest")
+    assert "APPROVER_NOT_HEAD_OFFICE" in run(*step, "0" * 16, "--as", "liujg").stderr
+    for digest, why in (("0" * 16, "不一致"), (case.payload_digest[:11], "至少给出前 12 位")):
+        told = run(*step, digest, "--as", "wanghy")
+        assert (told.exit_code, why in told.stderr) == (2, True), told.output
+    done = run(*step, case.payload_digest[:16].upper(), "--as", "wanghy")
+    assert done.exit_code == 0, done.output
+    for line in ("内容  申报金额（元）  70000000.00", "成员  ", " 9000000.00 元", "步骤  第 1 轮", "审批  "):
+        assert line in done.stdout
+
+
+def test_a_decided_group_line_shows_the_amount_approved(demo_bank: DemoBank, client: Client) -> None:
+    """7,000 asked for, the plan of D (900) refused: 6,100 in the command's list, on the list and the page."""
+    prepared_group(demo_bank)
+    case = with_minutes(demo_bank, reviewed(demo_bank, submitted(demo_bank, propose(demo_bank, "7000"))))
+    decided(demo_bank, case, refused_members=frozenset({demo_bank.customer("D").pk}))
+    assert "\t61000000.00\t" in run("cases", "list", "--as", "wanghy").stdout
+    assert "不予批准" in run("cases", "show", case.number, "--as", "wanghy").stdout
+    client.force_login(demo_bank.staff("wanghy"))
+    assert "6,100" in client.get("/cases/").content.decode()
+    assert "<dt>批准额度</dt><dd>6,100" in client.get(f"/cases/{case.number}/").content.decode()
+
+
+def test_an_alert_is_acted_on_and_closed(demo_bank: DemoBank) -> None:
+    """Its owner acts, another person of the risk department closes; nobody else, and nothing out of order."""
+    made = report(
+        actor=demo_bank.staff("liujg"), code="W18", message="拖延资料", customer=demo_bank.customer("D"),
+        business_date=DAY, evidence="走访记录",
+    )  # fmt: skip
+    number, owner = str(made.pk), made.owner
+    assert owner is not None
+    assert number in run("alerts", "--as", "wanghy").stdout
+    assert run("alerts").exit_code == 2
+    early = run("alerts", "close", number, "--as", "fengxc")
+    assert (early.exit_code, "尚未处置" in early.stderr) == (2, True)
+    assert run("alerts", "act", number, "--as", "hewei", "--action", "x").exit_code == 2
+    acted = document(run("alerts", "act", number, "--as", owner.username, "--action", "约谈", "--json"))
+    assert (acted["state"], acted["action"], acted["evidence"]) == ("acted", "约谈", "走访记录")
+    assert "closed" in run("alerts", "close", number, "--as", "fengxc").stdout
+    assert run("alerts", "act", "999999", "--as", "fengxc", "--action", "x").exit_code == 2

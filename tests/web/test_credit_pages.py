@@ -155,6 +155,11 @@ def test_a_customer_with_only_a_general_line_is_told_no_figure(demo_bank: DemoBa
     told = client.get(url).content.decode()
     assert "2,000" in told
     assert "2,200" not in told, "the internal line stays inside"
+    PublicLine.objects.update(status="curing", default_kind="欠息", cure_by_date=dt.date(2025, 7, 30))
+    told = client.get(url).content.decode()
+    assert "2,000" in told
+    assert re.search("因欠息正在限期整改，最迟于 .*7.*30.* 整改", told)
+    assert "没有向贵单位公开承诺" not in told
 
 
 LAWS = ("《中华人民共和国商业银行法》", "《贷款通则》", "《商业银行实施统一授信制度指引（试行）》")
@@ -378,9 +383,10 @@ def test_strange_input_is_said_and_never_breaks_a_page(demo_bank: DemoBank) -> N
         url = reverse("customer_precondition", args=[d])
         assert manager.post(url, {"facility": facility, "text": "x"}).status_code == 404
     for path in ("/cases/?before=abc&kind=x&state=y", "/cases/?before=" + "9" * 30, "/alerts/?state=x&risk=%27",
-                 "/lines/?quick=x&q=%25", "/policies/articles/不存在/"):  # fmt: skip
+                 "/lines/?quick=x&q=%25"):  # fmt: skip
         assert risk.get(path).status_code == 200, path
-    for path in ("/cases/none/", "/alerts/999999999/", "/reviews/999999999/", "/policies/versions/999999999/"):
+    for path in ("/cases/none/", "/alerts/999999999/", "/reviews/999999999/", "/policies/versions/999999999/",
+                 "/policies/articles/不存在/"):  # fmt: skip
         assert risk.get(path).status_code == 404, path
     drawing = demo_bank.draw("D", "1")
     client = sign_in(demo_bank.staff("hewei"))

@@ -7,10 +7,15 @@ from django.utils import translation
 
 from shouxin.approvals.models import Case
 from shouxin.bank.models import OrgUnit
+from shouxin.domain.measurement import ratios
+from shouxin.facilities.evaluating import STATEMENT_ITEMS
 from shouxin.monitoring import watch
 from shouxin.monitoring.models import Alert
 from shouxin.parties.models import Party
+from shouxin.reporting.import_tables import KINDS
 from shouxin.web.kept_text import in_english, kept
+from shouxin.web.templatetags.shouxin_components import label
+from shouxin.web.templatetags.shouxin_format import translated
 from tests.credit import prepared_group, propose, reviewed, submitted
 from tests.demo import DAY, DemoBank
 from tests.web.test_pages import sign_in
@@ -81,3 +86,33 @@ def test_the_reason_of_a_level_reads_in_english(demo_bank: DemoBank) -> None:
         assert reason not in page
         assert not CHINESE.search(english), english
         assert english.split(" (")[0].replace("'", "&#x27;") in page
+
+
+@pytest.mark.parametrize(
+    ("kept_as", "english"),
+    [
+        ("调查（现场）", "Investigation (on site)"),
+        ("调查（第 1 轮，已被后一轮取代）", "Investigation (round 1, replaced by a later round)"),
+        ("欠息，2025-08-31 前未整改", "interest unpaid, not cured by 2025-08-31"),
+        ("导出授信案件 12 行", "Credit cases exported, 12 rows"),
+        (
+            "取消公开额度 GK1：x；通知书 QX1，并报批准行",
+            "Public line GK1 cancelled: x; notice QX1, reported to the approving bank",
+        ),
+    ],
+)
+def test_kept_sentences_are_read_in_english(kept_as: str, english: str) -> None:
+    with translation.override("en"):
+        assert in_english(kept_as).lower() == english.lower()
+
+
+def test_figures_items_and_columns_have_english_names() -> None:
+    """A group's own name in brackets stays whole; every statement item, ratio and column to import has a name."""
+    ratio_names = ratios(dict.fromkeys(STATEMENT_ITEMS, 100), None, year_days=360)
+    columns = {kind.title(column) for kind in KINDS.values() for column in kind.columns}
+    with translation.override("en"):
+        said = label("集团 宏达系（陈建国家族） 支用后用信")
+        assert said == "Use of the group 宏达系（陈建国家族） after the drawing"
+        assert label("资本净额（2024-12-31）").endswith("(2024-12-31)")
+        named = {*STATEMENT_ITEMS.values(), *ratio_names, *columns}
+        assert {name for name in named if CHINESE.search(str(translated(name)))} == set()

@@ -34,6 +34,8 @@ from shouxin.policy import load_book
 _Role = RoleAssignment.Role
 MAY_INVESTIGATE = frozenset({_Role.CUSTOMER_MANAGER, _Role.BRANCH_HEAD})
 FILE_MAX_BYTES = 5 * 1024 * 1024
+DIGEST_DIGITS_MIN = 12
+"""How much of a digest must be given: pages and papers show its beginning, which is what people copy."""
 
 
 class CaseError(Exception):
@@ -315,8 +317,9 @@ def attach_minutes(*, actor: Staff, case: Case, minutes: Minutes, business_date:
     case = _locked(case)
     if not case.is_open or case.state == Case.State.APPROVED:
         raise CaseError(f"案件为“{case.get_state_display()}”，不能再附纪要。")
-    if not actor.unit.is_head_office and case.kind not in (Case.Kind.USE_OTHER, Case.Kind.USE_PUBLIC):
-        raise CaseError("会议纪要由总行登记。")
+    refusal = why_no_minutes_by(actor=actor, case=case, business_date=business_date)
+    if refusal:
+        raise CaseError(refusal)
     case.minutes = minutes
     case.save(update_fields=["minutes"])
     Act.objects.create(
@@ -327,6 +330,21 @@ def attach_minutes(*, actor: Staff, case: Case, minutes: Minutes, business_date:
         case, actor, "minuted", f"{case.number} 附{minutes.get_meeting_display()}纪要 {minutes.number}", business_date
     )
     return case
+
+
+def why_no_minutes_by(*, actor: Staff, case: Case, business_date: dt.date) -> str:
+    """Why this person does not put minutes to this case; empty when they may (JS-13, BR-08).
+
+    Minutes of a line are put by head office's risk department, which takes the case to the meeting: not by who decides
+    on the strength of them, nor by who carries the decision out. The loan meeting's come with the release of its use.
+    """
+    if case.kind in (Case.Kind.USE_OTHER, Case.Kind.USE_PUBLIC):
+        return ""
+    if not actor.unit.is_head_office or _Role.RISK_OFFICER not in roles_of(actor, as_of=business_date):
+        return "会议纪要由总行风险审查岗登记，审批人和落实人不为自己办理的案件登记纪要。"
+    if may_decide_at(actor, level=Level(case.level or Level.MEETING), case=case, as_of=business_date):
+        return "您可以审批本案，不能为自己的审批登记会议纪要，请由总行风险审查岗的另一人登记。"
+    return ""
 
 
 def approver_findings(*, actor: Staff, case: Case, business_date: dt.date) -> list[Finding]:
@@ -379,9 +397,9 @@ def decide(
     case = _locked(case)
     _require_state(case, Case.State.DECIDE, "审批")
     _require_text(opinion, "审批意见")
-    if digest_of(case.payload) != case.payload_digest or (digest and digest != case.payload_digest):
-        raise CaseError("案件内容与提交时不一致，不能审批；请退回补充后重新提交。")
     stops = approver_findings(actor=actor, case=case, business_date=business_date)
+    if all(finding.code == "MEETING_MINUTES_MISSING" for finding in stops):  # a wrong person hears that first
+        _require_as_read(case, digest)
     if is_approved:
         stops += [finding for finding in findings if finding.is_refusal]
     else:
@@ -402,6 +420,15 @@ def decide(
     case.save()
     _trace(case, actor, case.state, f"{case.get_state_display()} {case.number}：{opinion}", business_date)
     return case
+
+
+def _require_as_read(case: Case, digest: str) -> None:
+    """The contents are those that were submitted and, where a digest or its beginning is given, those it stands for."""
+    given = digest.strip().lower()
+    if given and len(given) < DIGEST_DIGITS_MIN:
+        raise CaseError(f"冻结摘要至少给出前 {DIGEST_DIGITS_MIN} 位，收到 {len(given)} 位。")
+    if digest_of(case.payload) != case.payload_digest or not case.payload_digest.startswith(given):
+        raise CaseError("案件内容与提交时不一致，不能审批；请退回补充后重新提交。")
 
 
 @transaction.atomic

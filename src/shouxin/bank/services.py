@@ -3,11 +3,12 @@
 import datetime as dt
 from collections.abc import Iterable
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from shouxin.audit import services as audit
 from shouxin.bank.models import CapitalFigure, Institution, OrgUnit, RoleAssignment, Staff
+from shouxin.bank.scope import roles_of
 
 
 def create_unit(*, code: str, name: str, kind: str, parent: OrgUnit | None) -> OrgUnit:
@@ -28,6 +29,53 @@ def create_staff(
 
 class FourEyesError(PermissionError):
     """The same person may not do both halves of an act."""
+
+
+class CapitalInputError(ValueError):
+    """A capital figure that cannot be entered; the text says why and that nothing was saved."""
+
+
+@transaction.atomic
+def enter_capital_figure(
+    *, actor: Staff, kind: str, date: dt.date, amount_fen: int, source: str, business_date: dt.date
+) -> CapitalFigure:
+    """The risk department enters net capital or net Tier 1 capital of a day (分); it counts once another approves it.
+
+    Raises:
+        CapitalInputError: another role, a day to come, nothing or less, no source, or a figure of that day is there.
+    """
+    roles = roles_of(actor, as_of=business_date)
+    if RoleAssignment.Role.RISK_OFFICER not in roles or not actor.unit.is_head_office:
+        raise CapitalInputError("资本数据由总行风险审查岗录入，没有保存。")
+    if kind not in CapitalFigure.Kind.values:
+        raise CapitalInputError("口径须为资本净额或一级资本净额，没有保存。")
+    if date > business_date:
+        raise CapitalInputError(f"报告日 {date} 晚于营业日 {business_date}，没有保存。")
+    if amount_fen <= 0:
+        raise CapitalInputError("资本金额须大于 0，没有保存。")
+    if not source.strip():
+        raise CapitalInputError("请填写来源（报表名称或文号），没有保存。")
+    existing = CapitalFigure.objects.filter(kind=kind, date=date).first()
+    if existing is not None:
+        state = "待复核" if existing.entered_by_id and not existing.approved_by_id else "已在用"
+        raise CapitalInputError(
+            f"{existing.get_kind_display()} {date} 已有数据（{state}），同一天只能有一个，没有保存。"
+        )
+    try:
+        with transaction.atomic():
+            figure = CapitalFigure.objects.create(
+                kind=kind, date=date, amount_fen=amount_fen, source=source.strip(), entered_by=actor
+            )
+    except IntegrityError as error:
+        raise CapitalInputError(f"{date} 的数据刚由另一人录入，请刷新后查看，没有保存。") from error
+    audit.record(
+        actor=actor,
+        action="bank.capital.entered",
+        subject=("capital", figure.pk),
+        summary=f"录入 {figure.get_kind_display()} {figure.date}",
+        business_date=business_date,
+    )
+    return figure
 
 
 @transaction.atomic

@@ -17,7 +17,7 @@ class FindingText(NamedTuple):
 
 
 _CAPITAL = (
-    "在机构概览录入资本数据，由另一人复核。",
+    "在“机构与人员”页录入资本数据，由另一人复核。",
     "Enter the capital figure on the bank page; another person approves it.",
 )
 _SPLIT = ("压降金额，或由另一家机构分担。", "Reduce the amount, or share it with another bank.")

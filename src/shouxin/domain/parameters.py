@@ -77,6 +77,20 @@ class Parameter:
         return bool(self.reserved)
 
 
+def choices_of(parameter: Parameter) -> tuple[str, ...]:
+    """What a parameter that is no number may be: yes or no, or any of the items its dated values have; else none."""
+    if parameter.unit == "flag":
+        return ("yes", "no")
+    if parameter.unit not in ("choice", "list", "text"):
+        return ()
+    items = [item for value in parameter.values for item in _items(value.text)]
+    return tuple(dict.fromkeys(items))
+
+
+def _items(text: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (text,) if isinstance(text, str) else text
+
+
 @dataclass(frozen=True, slots=True)
 class InForce:
     """A parameter on one day: what a rule compares with and cites."""

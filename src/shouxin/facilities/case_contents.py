@@ -96,6 +96,17 @@ def public_line(
     }
 
 
+def amount_standing_fen(case: Case) -> int | None:
+    """What a case stands for now (分): what is asked for, or what was approved once it is decided (CB+12)."""
+    asked: int | None = case.payload.get("amount_fen")
+    in_force: int | None = case.result.get("amount_fen")
+    if asked is None or in_force is not None:
+        return in_force
+    limits = case.payload.get("sub_limits", {})
+    refused: int = sum(limits.get(str(member), 0) for member in case.result.get("refused_members", []))
+    return asked - refused
+
+
 def customer_exit(*, plan: str, until_date: dt.date | None) -> dict[str, Any]:
     """How and until when a customer is left. Raises CaseRefusedError naming what is missing."""
     fields = (("退出方案（plan）", plan.strip()), ("完成日（until_date）", until_date))

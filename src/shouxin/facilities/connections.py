@@ -244,14 +244,24 @@ def add_bank_relation(
     *, actor: Staff, party: Party, relation: str, valid_from: dt.date, source: str, business_date: dt.date,
     valid_to: dt.date | None = None,
 ) -> BankRelatedParty:  # fmt: skip
-    """Enter a related party of the bank (UC-01). Raises ConnectionInputError without relation or source."""
-    role = RoleAssignment.Role
-    if not roles_of(actor, as_of=business_date) & {role.RISK_OFFICER, role.IDENTIFICATION_OFFICER}:
-        raise ConnectionInputError("本行关联方由风险审查或集团认定岗登记。")
+    """Enter a related party of the bank (UC-01).
+
+    Raises ConnectionInputError without relation or source, or when the same relation of the party is there already.
+    """
+    _require_relations_keeper(actor, business_date)
     if not relation.strip() or not source.strip():
         raise ConnectionInputError("请填写关系和来源。")
     if valid_to is not None and valid_to <= valid_from:
         raise ConnectionInputError("结束日须晚于开始日。")
+    party = Party.objects.select_for_update(of=("self",)).get(pk=party.pk)  # two at once wait for each other
+    relation = relation.strip()
+    same = BankRelatedParty.objects.filter(party=party, relation=relation)
+    same = same.filter(Q(valid_to__isnull=True) | Q(valid_to__gt=valid_from))
+    standing = (same.filter(valid_from__lt=valid_to) if valid_to else same).first()
+    if standing is not None:
+        raise ConnectionInputError(
+            f"{party.name}（{relation}）已登记，自 {standing.valid_from} 起；没有重复登记，如有变化请先结束原来的登记。"
+        )
     row = BankRelatedParty.objects.create(
         party=party, relation=relation, valid_from=valid_from, valid_to=valid_to, source=source, recorded_by=actor
     )
@@ -260,6 +270,40 @@ def add_bank_relation(
         summary=f"登记本行关联方 {party.name}：{relation}", business_date=business_date,
     )  # fmt: skip
     return row
+
+
+@transaction.atomic
+def end_bank_relation(
+    *, actor: Staff, row: BankRelatedParty, valid_to: dt.date, reason: str, business_date: dt.date
+) -> BankRelatedParty:
+    """End an entry from a day on (that day excluded), by another person than who entered it; the reason is audited.
+
+    Raises ConnectionInputError for the one who entered it, one ended already, a day not after its start, no reason.
+    """
+    _require_relations_keeper(actor, business_date)
+    row = BankRelatedParty.objects.select_for_update(of=("self",)).select_related("party").get(pk=row.pk)
+    if row.recorded_by_id == actor.pk:
+        raise ConnectionInputError("登记人不能结束自己登记的关联方，请由另一人办理（四眼原则）。")
+    if row.valid_to is not None:
+        raise ConnectionInputError(f"{row.party.name}（{row.relation}）已登记到 {row.valid_to}（不含）结束。")
+    if valid_to <= row.valid_from:
+        raise ConnectionInputError(f"结束日须晚于开始日 {row.valid_from}。")
+    if not reason.strip():
+        raise ConnectionInputError("请写明结束的原因。")
+    row.valid_to = valid_to
+    row.save(update_fields=["valid_to"])
+    audit.record(
+        actor=actor, action="facilities.bank_relation.ended", subject=("party", row.party_id),
+        summary=f"结束本行关联方 {row.party.name}：{row.relation}，{valid_to} 起：{reason.strip()}",
+        business_date=business_date,
+    )  # fmt: skip
+    return row
+
+
+def _require_relations_keeper(actor: Staff, as_of: dt.date) -> None:
+    role = RoleAssignment.Role
+    if not roles_of(actor, as_of=as_of) & {role.RISK_OFFICER, role.IDENTIFICATION_OFFICER}:
+        raise ConnectionInputError("本行关联方由风险审查或集团认定岗登记。")
 
 
 def related_customers(as_of: dt.date) -> dict[int, str]:

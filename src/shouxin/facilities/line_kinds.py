@@ -16,6 +16,7 @@ from shouxin.bank.models import Staff
 from shouxin.bank.selectors import find_limit_capital
 from shouxin.domain.authority import CaseFacts, Level
 from shouxin.domain.findings import Finding, Severity
+from shouxin.domain.money import amount_en
 from shouxin.facilities import connections, group_lines, public_lines, rules
 from shouxin.facilities.evaluating import find_evaluation, find_rating, is_at_or_below
 from shouxin.facilities.group_lines import LineProposal
@@ -92,7 +93,9 @@ def _judge_group(case: Case, as_of: dt.date) -> Judgement:
         exceptions=[*exceptions, *restricted, *above],
         at_least=Level.MEETING if needs_meeting else Level.HEAD_OFFICE,
         at_least_reason=(
-            needs_meeting[0].message if needs_meeting else "集团授信额度不论金额大小均由总行审批（JS-05）"
+            needs_meeting[0].message.replace(rules.ASKS_FOR_MINUTES, "")
+            if needs_meeting
+            else "集团授信额度不论金额大小均由总行审批（JS-05）"
         ),
     )  # fmt: skip
 
@@ -137,7 +140,7 @@ def judge_sub_limits_below_use(limits_fen: Mapping[int, int], *, as_of: dt.date)
             "SUB_LIMIT_BELOW_USE", Severity.WARN,
             f"{names[pk]} 的额度 {rules.wan(amount)} 低于现有用信 {rules.wan(totals[pk].control_use_fen)}，"
             f"生效后超出 {rules.wan(totals[pk].control_use_fen - amount)}，须压降，期间不能支用。", "UC-07",
-            message_en=f"Below present use by {rules.wan(totals[pk].control_use_fen - amount)}.",
+            message_en=f"Below present use by {amount_en(totals[pk].control_use_fen - amount)}.",
             inputs={"额度": rules.wan(amount), "现有用信": rules.wan(totals[pk].control_use_fen)},
         )
         for pk, amount in sorted(limits_fen.items())

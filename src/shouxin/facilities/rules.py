@@ -184,6 +184,10 @@ def judge_approver(*, is_head_office: bool, is_approver: bool, as_of: dt.date) -
     ]
 
 
+ASKS_FOR_MINUTES = "，请填写会议纪要编号。"
+"""Asked of who decides without minutes; a level's reason, and paper, say only that the meeting comes first."""
+
+
 def judge_meeting(*, amount_fen: int, minutes_number: str, as_of: dt.date) -> list[Finding]:
     """Above the threshold the president's meeting comes first (JS-13); at the threshold it is not needed (A-07)."""
     threshold = load_book().in_force("group.meeting_threshold", as_of)
@@ -197,7 +201,7 @@ def judge_meeting(*, amount_fen: int, minutes_number: str, as_of: dt.date) -> li
             "MEETING_MINUTES_MISSING",
             Severity.REFUSE,
             f"集团授信额度 {wan(amount_fen)} 超过 {threshold.decimal:,f} 万元，须先经行长办公会审议，"
-            f"请填写会议纪要编号。",
+            f"{ASKS_FOR_MINUTES[1:]}",
             threshold.article,
             threshold.citation,
             message_en="Minutes of the president's meeting are needed first.",

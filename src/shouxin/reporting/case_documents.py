@@ -14,6 +14,7 @@ from shouxin.bank.selectors import get_institution
 from shouxin.domain.findings import Finding
 from shouxin.domain.money import paper_wan
 from shouxin.facilities import rules
+from shouxin.facilities.case_contents import amount_standing_fen
 from shouxin.facilities.models import PublicLine
 from shouxin.parties.models import Customer
 from shouxin.policy.products import find_product
@@ -71,7 +72,7 @@ def approval_form(case: Case, *, as_of: dt.date) -> dict[str, Any]:
     """Everything that stands on the approval form."""
     acts = list(case.acts.filter(role__in=Act.SEPARATE).select_related("actor__unit", "on_behalf_of"))
     amount = case.payload.get("amount_fen")
-    approved = case.result.get("amount_fen", amount if case.state in ("approved", "done") else None)
+    approved = amount_standing_fen(case) if case.state in (Case.State.APPROVED, Case.State.DONE) else None
     return {
         "institution": get_institution().name,
         "number": case.number,
@@ -87,7 +88,7 @@ def approval_form(case: Case, *, as_of: dt.date) -> dict[str, Any]:
         "guarantee": case.payload.get("guarantee", "") or "—",
         "conditions": case.payload.get("conditions", "") or case.payload.get("plan", "") or "—",
         "level": case.level_name or "—",
-        "level_reasons": "；".join(case.level_reasons) or "—",
+        "level_reasons": level_reasons_of(case) or "—",
         "exceptions": "；".join(case.exceptions) or "无",
         "exception_reason": case.exception_reason or "—",
         "minutes": _minutes(case),
@@ -125,6 +126,11 @@ def _signers(acts: list[Act], case: Case) -> list[dict[str, str]]:
         names = [act.actor.name for act in acts if act.role == role and act.round == case.round]
         lines += [{"role": str(role.label), "name": name} for name in [*names, *[""] * (count - len(names))]]
     return lines
+
+
+def level_reasons_of(case: Case) -> str:
+    """Why a case is decided at its level; what was once asked for beside a reason does not stand on paper for ever."""
+    return "；".join(reason.replace(rules.ASKS_FOR_MINUTES, "") for reason in case.level_reasons)
 
 
 def _minutes(case: Case) -> str:
@@ -167,8 +173,12 @@ def pdf_of(html: str) -> bytes:
 
 
 def customer_letter(customer: Customer, *, as_of: dt.date) -> dict[str, Any]:
-    """What a customer may be told: its certificates. An internal line is neither shown nor promised (CB-10)."""
-    lines = PublicLine.objects.filter(customer=customer, valid_from__lte=as_of, valid_to__gt=as_of, status="active")
+    """What a customer may be told: its certificates, and by when a default under one is to be cured (CB+9).
+
+    An internal line is neither shown nor promised (CB-10).
+    """
+    standing = (PublicLine.Status.ACTIVE, PublicLine.Status.CURING)
+    lines = PublicLine.objects.filter(customer=customer, valid_from__lte=as_of, valid_to__gt=as_of, status__in=standing)
     return {
         "institution": get_institution().name,
         "customer": customer,

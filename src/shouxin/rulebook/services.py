@@ -9,8 +9,10 @@ from django.db import transaction
 from shouxin.audit import services as audit
 from shouxin.bank.models import OrgUnit, RoleAssignment, Staff
 from shouxin.bank.scope import roles_of
+from shouxin.domain.parameters import Parameter, choices_of
 from shouxin.policy import load_book
 from shouxin.rulebook.models import Clause, Document, LimitValue, Question, Receipt, Version
+from shouxin.rulebook.requirements import SHAPE
 
 _KEEPERS = frozenset(
     {RoleAssignment.Role.RISK_OFFICER, RoleAssignment.Role.APPROVER, RoleAssignment.Role.ADMINISTRATOR}
@@ -47,16 +49,21 @@ def register_document(
 @transaction.atomic
 def set_clause(
     *, actor: Staff, version: Version, requirement: str, article: str, text: str, business_date: dt.date
-) -> Clause:
-    """Enter an article with the requirement it stands for; entered again it is corrected, until publication."""
+) -> tuple[Clause, bool]:
+    """Enter an article with the requirement it stands for; entered again it is corrected, until publication.
+
+    Gives the clause and whether it is new in this version.
+    """
     _require_keeper(actor, business_date)
     if version.published_date is not None:
         raise RegisterError("已发布的版本不能再改，请登记新版本。")
-    clause, _ = Clause.objects.update_or_create(
+    if not SHAPE.fullmatch(requirement):
+        raise RegisterError(f"要求编号“{requirement}”须为字母、“+”或“-”、数字，如 JS-11、CB+12；没有登记。")
+    clause, is_new = Clause.objects.update_or_create(
         version=version, requirement=requirement, defaults={"article": article, "text": text}
     )
     _trace(actor, "clause", version, f"{version} {article}（{requirement}）", business_date)
-    return clause
+    return clause, is_new
 
 
 @transaction.atomic
@@ -86,24 +93,40 @@ def enter_version(
 @transaction.atomic
 def set_limit_value(
     *, actor: Staff, version: Version, parameter: str, value: str, article: str, business_date: dt.date
-) -> LimitValue:
-    """Give a parameter a value of this document. Raises RegisterError for an unknown parameter or no number."""
+) -> tuple[LimitValue, str]:
+    """Give a parameter a value of this document; a second value replaces the first, which comes back as a text.
+
+    Raises RegisterError for an unknown parameter, no number, or a value that is none of the parameter's choices.
+    """
     _require_keeper(actor, business_date)
     if version.published_date is not None:
         raise RegisterError("已发布的版本不能再改，请登记新版本。")
     if parameter not in load_book():
         raise RegisterError(f"没有名为 {parameter} 的参数。")
+    text = _limit_text(load_book().parameter(parameter), value.strip())
+    before = version.limit_values.filter(parameter=parameter).values_list("value", flat=True).first() or ""
+    row, _ = LimitValue.objects.update_or_create(
+        version=version, parameter=parameter, defaults={"value": text, "article": article}
+    )
+    replaced = f"（原 {before}）" if before else ""
+    _trace(actor, "valued", version, f"{version} {article}：{parameter} = {value}{replaced}", business_date)
+    return row, before
+
+
+def _limit_text(parameter: Parameter, value: str) -> str:
+    """A value as it is kept: a number, or one of the choices that the policy has for the parameter."""
+    choices = choices_of(parameter)
+    if choices:
+        if value not in choices:
+            raise RegisterError(f"{parameter.title}的取值只能是 {'、'.join(choices)} 之一，收到“{value}”；没有登记。")
+        return value
     try:
         number = Decimal(value)
     except InvalidOperation as error:
         raise RegisterError(f"“{value}”不是数字。") from error
     if not number.is_finite() or number < 0:
         raise RegisterError(f"“{value}”不能作为限额。")
-    row, _ = LimitValue.objects.update_or_create(
-        version=version, parameter=parameter, defaults={"value": f"{number:f}", "article": article}
-    )
-    _trace(actor, "valued", version, f"{version} {article}：{parameter} = {value}", business_date)
-    return row
+    return f"{number:f}"
 
 
 @transaction.atomic

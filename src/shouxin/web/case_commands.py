@@ -230,6 +230,7 @@ def _written(username: str, as_json: bool, act: Callable[["Staff"], "Case"]) -> 
 
     from shouxin.approvals.services import CaseError
     from shouxin.bank.selectors import get_business_date
+    from shouxin.parties.models import Customer
     from shouxin.web.api.common import Problem
     from shouxin.web.api.exchange import case_of, refused_by
 
@@ -242,13 +243,52 @@ def _written(username: str, as_json: bool, act: Callable[["Staff"], "Case"]) -> 
     except Problem as problem:
         _refuse(problem.findings, as_json=as_json)
     document = case_of(_found(actor, number), get_business_date())
-    lines = [
+    numbers = [member["customer"] for member in document["contents"].get("members", [])]
+    names = dict(Customer.objects.filter(number__in=numbers).values_list("number", "party__name"))
+    show_document(document, _lines_of(document, names), as_json=as_json)
+
+
+def _lines_of(document: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
+    """A case in plain lines: what it stands for, its contents and members, the findings, the steps taken."""
+    contents = dict(document["contents"])
+    members, products = contents.pop("members", []), contents.pop("products", {})
+    labels = {
+        "amount": "申报金额（元）", "valid_from": "起始日", "valid_to": "到期日（不含）", "guarantee": "担保方式",
+        "conditions": "授信条件", "is_renewal": "续授信", "is_revolving": "可循环", "plan": "退出方案",
+        "until_date": "完成日",
+    }  # fmt: skip
+    refused = set(document["result"].get("refused_members", []))
+    shown = {True: "是", False: "否"}
+    return [
         f"{document['number']}  {document['kind']}  {document['subject']}  {document['amount'] or '-'} 元  "
         f"{document['state']}",
-        *(f"摘要 {document['digest']}" for _ in [0] if document["digest"]),
+        *(f"冻结摘要  {document['digest']}" for _ in [0] if document["digest"]),
+        *(
+            f"内容  {labels.get(name, name)}  {shown.get(value, value)}"
+            for name, value in contents.items()
+            if value != ""
+        ),
+        *(
+            f"成员  {m['customer']}  {names[m['customer']]}  {m['amount']} 元"
+            + ("  不予批准" if m["customer"] in refused else "")
+            + "".join(f"  {code} {limit} 元" for code, limit in m["products"].items())
+            for m in members
+        ),
+        *(f"产品  {code}  {limit} 元" for code, limit in products.items()),
         *(f"{f['severity']}  {f['code']}  {f['message']}  {f['article']}" for f in document["findings"]),
+        *(_step_line(act) for act in document["acts"]),
     ]
-    show_document(document, lines, as_json=as_json)
+
+
+def _step_line(act: Mapping[str, Any]) -> str:
+    from shouxin.approvals.models import Act
+
+    says = {True: "  同意", False: "  不同意", None: ""}[act["agrees"]]
+    behalf = f"（代 {act['on_behalf_of']}）" if act["on_behalf_of"] else ""
+    return (
+        f"步骤  第 {act['round']} 轮  {act['date']}  {Act.Role(act['role']).label}  {act['person']}{behalf}{says}"
+        f"  {act['opinion']}".rstrip()
+    )
 
 
 # --- dashboard, alerts, the end of a day ----------------------------------------------------------------------------
@@ -270,20 +310,64 @@ def dashboard(context: click.Context, username: str, data: Path | None, as_json:
     show_document(shown, lines, as_json=as_json)
 
 
-@click.command()
-@who_option
+@click.group(invoke_without_command=True)
+@click.option("--as", "username", help="User name of the person who acts.")
 @click.option("--state", type=click.Choice(["open", "acted", "closed"]), default="open", show_default=True)
 @data_option
 @json_option
 @click.pass_context
-def alerts(context: click.Context, username: str, state: str, data: Path | None, as_json: bool) -> None:
-    """Alerts in a person's view, the newest first, 200 at most."""
+def alerts(context: click.Context, username: str | None, state: str, data: Path | None, as_json: bool) -> None:
+    """Alerts in a person's view, the newest first, 200 at most; or act on one, or close it."""
+    if context.invoked_subcommand is None and not username:
+        raise click.MissingParameter(param_hint="'--as'", param_type="option", ctx=context)
     begin(context, data)
+    if context.invoked_subcommand is not None or not username:
+        return
     from shouxin.web.api.exchange import alert_of, alerts_seen_by
 
     rows = [alert_of(alert) for alert in alerts_seen_by(person(username)).filter(state=state).order_by("-pk")[:200]]
-    lines = [f"{r['code']}\t{r['level']}\t{r['message']}\t{r['owner']}\t{r['due_date']}" for r in rows]
+    lines = [f"{r['id']}\t{r['code']}\t{r['level']}\t{r['message']}\t{r['owner']}\t{r['due_date']}" for r in rows]
     show_document({"alerts": rows}, lines or ["没有预警"], as_json=as_json)
+
+
+@alerts.command("act")
+@click.argument("alert_id", type=click.IntRange(1, 2**63 - 1))
+@who_option
+@click.option("--action", required=True, help="What was done about it.")
+@json_option
+def act_on_alert(alert_id: int, username: str, action: str, as_json: bool) -> None:
+    """Say what was done (处置), as the alert's owner or the risk department."""
+    from shouxin.monitoring import alerts as services
+
+    _settled(alert_id, username, as_json, lambda given: services.act(**given, action=action))
+
+
+@alerts.command("close")
+@click.argument("alert_id", type=click.IntRange(1, 2**63 - 1))
+@who_option
+@json_option
+def close_alert(alert_id: int, username: str, as_json: bool) -> None:
+    """Close what has been acted on (关闭), as another person of the risk department."""
+    from shouxin.monitoring import alerts as services
+
+    _settled(alert_id, username, as_json, lambda given: services.close(**given))
+
+
+def _settled(alert_id: int, username: str, as_json: bool, act: Callable[[dict[str, Any]], object]) -> None:
+    from shouxin.bank.selectors import get_business_date
+    from shouxin.monitoring.alerts import AlertError
+    from shouxin.web.api.exchange import alert_of, alerts_seen_by
+
+    actor = person(username)
+    alert = alerts_seen_by(actor).filter(pk=alert_id).first()
+    if alert is None:
+        raise click.UsageError(f"没有预警 {alert_id}，或不在数据范围内。")
+    try:
+        act({"actor": actor, "alert": alert, "business_date": get_business_date()})
+    except AlertError as error:
+        _refuse([{"code": "ALERT_REFUSED", "message": str(error), "article": "UC-06"}], as_json=as_json)
+    shown = alert_of(alerts_seen_by(actor).get(pk=alert_id))
+    show_document(shown, [f"{shown['id']}  {shown['code']}  {shown['state']}  {shown['action']}"], as_json=as_json)
 
 
 @click.command("day-end")

@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from shouxin.approvals.models import Minutes
-from shouxin.bank.models import OrgUnit, RoleAssignment, Staff
+from shouxin.bank.models import CapitalFigure, OrgUnit, RoleAssignment, Staff
 from shouxin.domain.authority import LEVEL_NAMES
 from shouxin.domain.credit_rules import GRADE_NAMES
 from shouxin.domain.measurement import METHODS
@@ -228,6 +228,11 @@ class RelatedPartyForm(forms.Form):
     source = forms.CharField(label=_("来源"), max_length=200)
 
 
+class RelatedPartyEndForm(forms.Form):
+    valid_to = day_field(_("结束日（不含）"))
+    reason = forms.CharField(label=_("原因"), max_length=200)
+
+
 class AlertForm(forms.Form):
     code = forms.ChoiceField(
         label=_("信号"), choices=lambda: [(s.code, f"{s.code} {translated(s.name)}") for s in CATALOGUE.values()]
@@ -297,6 +302,15 @@ class PublishForm(forms.Form):
 class QuestionForm(forms.Form):
     article = forms.CharField(label=_("条款"), max_length=60, required=False)
     text = text_area(_("问题"))
+
+
+class CapitalForm(forms.Form):
+    """A capital figure of a reporting day; it is used once another person has approved it."""
+
+    kind = forms.ChoiceField(label=_("口径"), choices=[(kind.value, _(str(kind.label))) for kind in CapitalFigure.Kind])
+    date = day_field(_("报告日"))
+    amount = WanField(label=_("金额"), is_positive=True)
+    source = forms.CharField(label=_("来源"), max_length=120, help_text=_("报表名称或文号"))
 
 
 class AuthorityForm(forms.Form):

@@ -126,6 +126,7 @@ urlpatterns = [
     path("exposures/g14/", lines.show_g14, name="exposure_g14"),
     path("exposures/g14.xlsx", lines.export_g14, name="g14_export"),
     path("exposures/related/", lines.add_related, name="related_add"),
+    path("exposures/related/<int:pk>/end/", lines.end_related, name="related_end"),
     path("tasks/", cases.show_tasks, name="task_list"),
     path("cases/", cases.show_list, name="case_list"),
     path("cases/export.xlsx", cases.export, name="case_export"),
@@ -212,5 +213,6 @@ urlpatterns = [
     path("parameters/<str:key>/", parameters.show, name="parameter_detail"),
     path("products/", parameters.show_products, name="product_list"),
     path("bank/", bank.show, name="bank_overview"),
+    path("bank/capital/new/", bank.enter_capital, name="capital_enter"),
     path("bank/capital/<int:pk>/approve/", bank.approve_capital, name="capital_approve"),
 ]

@@ -225,7 +225,7 @@ def row_of(case: Case) -> dict[str, Any]:
         "subject": case.subject_name,
         "unit": case.unit.name,
         "state": case.state,
-        "amount": yuan(case.payload.get("amount_fen")),
+        "amount": yuan(case_contents.amount_standing_fen(case)),
         "level": case.level,
         "exceptions": case.exceptions,
         "due_date": case.due_date,
@@ -282,11 +282,14 @@ def _contents_out(case: Case) -> dict[str, Any]:
 
 
 def _result_out(case: Case) -> dict[str, Any]:
-    """What the decision and its operation left, amounts in yuan."""
-    return {
+    """What the decision and its operation left, amounts in yuan, customers by their numbers."""
+    refused = case.result.get("refused_members", [])
+    numbers = Customer.objects.filter(pk__in=refused).order_by("number").values_list("number", flat=True)
+    members = {"refused_members": list(numbers)} if refused else {}
+    return members | {
         (name.removesuffix("_fen") if name.endswith("_fen") else name): yuan(value) if name.endswith("_fen") else value
         for name, value in case.result.items()
-        if name != "line"
+        if name not in ("line", "refused_members")
     }
 
 

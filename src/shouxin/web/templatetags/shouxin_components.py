@@ -174,8 +174,12 @@ def _facts(value: object) -> Sequence[Any]:
 @register.filter
 def label(text: str) -> str:
     """The name of a figure in the reader's language; a day in brackets behind it stays."""
-    name, bracket, rest = text.partition("（")
-    return f"{translated(name)} ({rest.rstrip('）')})" if bracket and _is_english() else translated(text)
+    if not _is_english():
+        return str(translated(text))
+    if text.endswith("）") and "（" in text:
+        name, _bracket, rest = text[:-1].rpartition("（")
+        return f"{kept(name)} ({rest})"
+    return kept(text)
 
 
 @register.filter

@@ -19,6 +19,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import get_language, gettext
 
+from shouxin.approvals.models import Case
+from shouxin.facilities.case_contents import amount_standing_fen
+
 register = template.Library()
 
 Missing = Literal[""] | None
@@ -264,3 +267,9 @@ def _drawn(name: str, label: str, css: str) -> SafeString:
         format_html('role="img" aria-label="{}"', label) if label else mark_safe('aria-hidden="true"'),
         _icon_paths(name),
     )
+
+
+@register.filter
+def standing_fen(case: Case) -> int | None:
+    """What a case stands for now in 分: asked for, or approved once it is decided (less the members refused)."""
+    return amount_standing_fen(case)

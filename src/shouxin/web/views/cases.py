@@ -164,6 +164,7 @@ def _render(
             "case": case,
             "rows": case_documents.plan_rows(case),
             "findings": [finding for finding in shown if finding not in blocking],
+            "level_reasons": case_documents.level_reasons_of(case),
             "exceptions": judged.exceptions if judged else case.exceptions,
             "blocking": blocking,
             "expected": expected,
@@ -180,7 +181,7 @@ def _render(
             "may_operate": is_line and Act.Role.OPERATE in tasks,
             "may_return": is_line and bool(tasks & {Act.Role.REVIEW, Act.Role.DECIDE}),
             "may_minute": is_line and case.is_open and case.state != Case.State.APPROVED
-            and visit.actor.unit.is_head_office and visit.has(Role.RISK_OFFICER, Role.APPROVER, Role.OPERATIONS),
+            and not approvals.why_no_minutes_by(actor=visit.actor, case=case, business_date=day),
             "may_withdraw": may_end and (took_part or case.created_by_id == visit.actor.pk),
             "investigation_form": forms.InvestigationForm(given.get("investigate")),
             "submit_form": forms.SubmitForm(
@@ -334,7 +335,7 @@ def withdraw(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
 
 
 @require_POST
-@page(Role.RISK_OFFICER, Role.APPROVER, Role.OPERATIONS)
+@page()
 def add_minutes(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
     form = forms.MinutesForm(request.POST, request.FILES)
     if not form.is_valid():

@@ -3,7 +3,7 @@
 from django.contrib import messages
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
@@ -104,7 +104,8 @@ def show_exposures(request: HttpRequest, visit: Visit) -> HttpResponse:
             "related": [(in_view[pk], reason) for pk, reason in related.items() if pk in in_view],
             "relations": BankRelatedParty.objects.select_related("party")[:100],
             "related_form": forms.RelatedPartyForm(initial={"valid_from": visit.business_date}),
-            "may_enter": visit.has(Role.RISK_OFFICER, Role.IDENTIFICATION_OFFICER), "as_of": visit.as_of,
+            "may_enter": visit.has(Role.RISK_OFFICER, Role.IDENTIFICATION_OFFICER),
+            "visit": visit, "as_of": visit.as_of,
             "g14": g14.part_four(as_of=visit.as_of) if sees_all else None,
             "actions": [
                 *(
@@ -170,4 +171,22 @@ def add_related(request: HttpRequest, visit: Visit) -> HttpResponse:
                 messages.error(request, str(error))
     else:
         messages.error(request, _("未保存，请检查填写的内容。"))
+    return redirect("exposure_list")
+
+
+@require_POST
+@page(Role.RISK_OFFICER, Role.IDENTIFICATION_OFFICER)
+def end_related(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
+    row = get_object_or_404(BankRelatedParty, pk=pk)
+    form = forms.RelatedPartyEndForm(request.POST)
+    if form.is_valid():
+        try:
+            connections.end_bank_relation(
+                actor=visit.actor, row=row, business_date=visit.business_date, **form.cleaned_data
+            )
+            messages.success(request, _("关联方登记已结束。"))
+        except connections.ConnectionInputError as error:
+            messages.error(request, str(error))
+    else:
+        messages.error(request, _("未保存，请填写结束日和原因。"))
     return redirect("exposure_list")

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -16,7 +16,8 @@ from shouxin.domain.money import Money, MoneyError
 from shouxin.facilities import rules
 from shouxin.policy import load_book
 from shouxin.rulebook import selectors, services
-from shouxin.rulebook.models import Document, LimitValue, Question, Version
+from shouxin.rulebook.models import Clause, Document, LimitValue, Question, Version
+from shouxin.rulebook.requirements import is_known, is_used
 from shouxin.web import credit_forms as forms
 from shouxin.web.access import Role, Visit, page
 
@@ -85,6 +86,8 @@ def show_version(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
 @page()
 def show_article(request: HttpRequest, visit: Visit, requirement: str) -> HttpResponse:
     """Where a rule's result comes from: the articles, and the parameters with their values of the day."""
+    if not is_known(requirement):
+        raise Http404(_("没有规则、参数或登记条款使用这一编号"))
     book = load_book()
     parameters = []
     for key in book:
@@ -162,9 +165,10 @@ def act_on_version(request: HttpRequest, visit: Visit, pk: int, act: str) -> Htt
         data = form.cleaned_data
     try:
         if act == "value":
-            services.set_limit_value(**common, **data)
+            row, before = services.set_limit_value(**common, **data)
+            _tell_value(request, row, before)
         elif act == "clause":
-            services.set_clause(**common, **data)
+            _tell_clause(request, *services.set_clause(**common, **data))
         elif act == "publish":
             sent = services.publish(**common, **data)
             messages.success(request, _("已发布并下发 %(n)s 人。") % {"n": sent})
@@ -176,6 +180,28 @@ def act_on_version(request: HttpRequest, visit: Visit, pk: int, act: str) -> Htt
     except services.RegisterError as error:
         messages.error(request, str(error))
     return redirect("policy_version", pk=pk)
+
+
+def _tell_value(request: HttpRequest, row: LimitValue, before: str) -> None:
+    said = {"parameter": row.parameter, "value": row.value, "before": before}
+    if before:
+        messages.success(
+            request, _("%(parameter)s 的取值由 %(before)s 改为 %(value)s（本版本同一参数只有一个取值）。") % said
+        )
+    else:
+        messages.success(request, _("已登记 %(parameter)s 的取值 %(value)s。") % said)
+
+
+def _tell_clause(request: HttpRequest, clause: Clause, is_new: bool) -> None:
+    said = {"requirement": clause.requirement, "article": clause.article}
+    if is_new:
+        messages.success(request, _("已登记条款 %(article)s（%(requirement)s）。") % said)
+    else:
+        messages.success(request, _("%(requirement)s 在本版本已有条款，已更正为 %(article)s。") % said)
+    if not is_used(clause.requirement):
+        messages.warning(
+            request, _("编号 %(requirement)s 没有被任何规则或参数引用，只作登记查考；如有笔误请重新登记。") % said
+        )
 
 
 @page()
