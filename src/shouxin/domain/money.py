@@ -10,6 +10,8 @@ FEN_PER_YUAN = 100
 FEN_PER_WAN = 1_000_000
 FEN_MAX = 9 * 10**16
 """Far above any bank's books and well inside the database's 64-bit integers."""
+_DIGITS_MAX = 20
+"""A figure with more digits is beyond every unit's range; multiplying it might overflow before it is compared."""
 
 
 class MoneyError(ValueError):
@@ -129,7 +131,7 @@ def _exact_fen(value: str | int | Decimal, factor: int, unit: str) -> int:
         raise MoneyError(f"“{value}”不是金额，请填写数字（{unit}）") from error
     if not amount.is_finite():
         raise MoneyError(f"“{value}”不是金额，请填写数字（{unit}）")
-    if abs(amount) * factor > FEN_MAX:
+    if amount.adjusted() > _DIGITS_MAX or abs(amount) * factor > FEN_MAX:
         raise MoneyError(f"{value} {unit} 超出可记账范围")
     fen = amount * factor
     if fen != fen.to_integral_value():
