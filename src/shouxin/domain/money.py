@@ -85,6 +85,21 @@ class Money:
         return other.fen
 
 
+def percent_text(figure: Decimal, *lines: Decimal, places: int = 2) -> str:
+    """A percentage for the eye: at least two decimals, ``places`` where they say more, and more until it differs from
+    the lines that it is held against.
+
+    Comparisons are unrounded; a figure just over its line must not look as if it stood on it.
+    """
+    if not figure.is_finite():
+        return f"{figure}%"
+    while places < _DIGITS_MAX and any(figure != line == round(figure, places) for line in lines):
+        places += 1
+    while places > 2 and round(figure, places) == round(figure, places - 1):
+        places -= 1
+    return f"{round(figure, places):.{places}f}%"
+
+
 def in_wan(fen: int) -> Decimal:
     """万元 as a number with every decimal the amount has, at least two: for files that are counted with."""
     return Decimal(format_wan(fen).replace(",", ""))
