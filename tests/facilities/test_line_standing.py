@@ -7,7 +7,9 @@ import pytest
 from shouxin.approvals.services import CaseRefusedError
 from shouxin.domain.findings import Finding, Severity
 from shouxin.facilities import line_cases, line_judging, servicing
-from shouxin.facilities.models import Deal
+from shouxin.facilities.models import BankRelatedParty, Deal, PublicLine
+from shouxin.facilities.public_line_checks import judge_surroundings
+from shouxin.limits.models import Node
 from shouxin.monitoring import watch
 from tests.credit import SUB, decided, evaluated, in_force, prepared_group, propose, reviewed, submitted
 from tests.demo import DAY, WAN, DemoBank
@@ -75,6 +77,40 @@ def test_bad_assets_and_arrears_make_a_line_an_exception(demo_bank: DemoBank) ->
     assert judged.exceptions[-2:] == [f"{names['D']} 五级分类为次级", f"{names['E']} 自 2025-06-29 起逾期 1 天"]
     with pytest.raises(CaseRefusedError, match="例外"):
         submitted(demo_bank, case)
+
+
+def test_a_public_line_ends_with_the_line_that_it_is_a_part_of(demo_bank: DemoBank) -> None:
+    b = demo_bank.customer("B")
+    node = Node.objects.get(customer=b, kind="CUSTOMER")
+    assert node.parent is not None
+    end = min(each.valid_to for each in (node, node.parent) if each.valid_to)
+    assert judge_surroundings(customer=b, valid_to=end, as_of=DAY) == []
+    (beyond,) = judge_surroundings(customer=b, valid_to=end + dt.timedelta(days=1), as_of=DAY)
+    assert (beyond.code, beyond.is_refusal, beyond.article) == ("PUBLIC_BEYOND_GENERAL", True, "CB+1")
+    case = line_cases.propose_public_line(
+        actor=demo_bank.staff("zhoulp"), customer=b, amount_fen=WAN, valid_from=DAY,
+        valid_to=end + dt.timedelta(days=1), business_date=DAY,
+    )  # fmt: skip
+    assert found(line_cases.judge(case, as_of=DAY).findings, "PUBLIC_BEYOND_GENERAL").is_refusal
+
+
+def test_what_a_public_line_stands_in_is_said(demo_bank: DemoBank) -> None:
+    """The group over its line, a related party of the bank, a certificate cancelled before: said, not refused."""
+    b = demo_bank.customer("B")
+    BankRelatedParty.objects.create(party=b.party, relation="主要股东", valid_from=DAY)
+    Node.objects.filter(group=demo_bank.group).update(cap_fen=WAN, excess_cause="CUT")
+    case = line_cases.propose_public_line(
+        actor=demo_bank.staff("zhoulp"), customer=b, amount_fen=WAN, valid_from=DAY, valid_to=YEAR, business_date=DAY
+    )
+    PublicLine.objects.create(
+        customer=b, amount_fen=WAN, valid_from=DAY, valid_to=YEAR, certificate_number="GK1", status="cancelled",
+        cancelled_date=DAY, notice_number="QX1", cancel_reason="欠息", case=case,
+    )  # fmt: skip
+    said = judge_surroundings(customer=b, valid_to=DAY, as_of=DAY)
+    assert [(f.code, f.severity) for f in said] == [
+        ("LINE_AROUND_EXCEEDED", Severity.WARN), ("RELATED_PARTY", Severity.WARN),
+        ("PUBLIC_LINE_CANCELLED_BEFORE", Severity.WARN),
+    ]  # fmt: skip
 
 
 def test_a_line_that_starts_before_the_business_day_is_pointed_out() -> None:

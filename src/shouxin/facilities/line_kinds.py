@@ -33,6 +33,7 @@ from shouxin.facilities.line_judging import (
 )
 from shouxin.facilities.line_standing import judge_standing, standing_of
 from shouxin.facilities.models import CustomerLine
+from shouxin.facilities.public_line_checks import judge_surroundings
 from shouxin.facilities.selectors import group_total_fen, loans_total_fen, totals_of_customers
 from shouxin.groups.models import CustomerGroup
 from shouxin.groups.selectors import find_group_of, list_members, open_candidates_with
@@ -327,6 +328,7 @@ def _judge_public(case: Case, as_of: dt.date) -> Judgement:
     findings = judge_eligible(customer, as_of=as_of) + public_lines.judge_within_general(
         amount_fen=amount, general_fen=general, as_of=as_of
     )
+    findings += judge_surroundings(customer=customer, valid_to=valid_to, as_of=as_of)
     term, exceptions = judge_term(valid_from, valid_to, as_of=as_of)
     tests = public_lines.eligibility(customer, as_of=as_of)
     for test in tests:
