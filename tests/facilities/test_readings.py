@@ -196,7 +196,7 @@ def test_the_classes_are_rolled_out_in_order_and_none_shuts_out_the_others(
         actor=demo_bank.staff("suny"), customer=f, amount_fen=900 * WAN, valid_from=DAY, valid_to=YEAR,
         business_date=DAY,
     )  # fmt: skip
-    case = reviewed(demo_bank, submitted(demo_bank, case, by=("suny", "taoy")))
+    case = reviewed(demo_bank, submitted(demo_bank, case, by=("suny", "taoy"), reason="逾期已制定回收计划"))
     in_force(demo_bank, decided(demo_bank, case))
     assert line_required(demo_bank, "6") == []
 
