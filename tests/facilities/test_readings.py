@@ -188,7 +188,7 @@ def test_the_classes_are_rolled_out_in_order_and_none_shuts_out_the_others(
     servicing.lower_to_floors(as_of=DAY)
     assert servicing.customer_grade(f.pk, as_of=DAY) == "substandard"
     assert line_required(demo_bank, "5") == [], "次级 is not in class (三)"
-    Deal.objects.filter(pk=deal.pk).first()
+    servicing.cure_overdue(actor=demo_bank.staff("taoy"), overdue=deal.overdues.get(), business_date=DAY)
     deal.classes.all().delete()
     rate(demo_bank, f)
     evaluated(demo_bank, customer=f, by="suny")
@@ -196,7 +196,7 @@ def test_the_classes_are_rolled_out_in_order_and_none_shuts_out_the_others(
         actor=demo_bank.staff("suny"), customer=f, amount_fen=900 * WAN, valid_from=DAY, valid_to=YEAR,
         business_date=DAY,
     )  # fmt: skip
-    case = reviewed(demo_bank, submitted(demo_bank, case, by=("suny", "taoy"), reason="逾期已制定回收计划"))
+    case = reviewed(demo_bank, submitted(demo_bank, case, by=("suny", "taoy")))
     in_force(demo_bank, decided(demo_bank, case))
     assert line_required(demo_bank, "6") == []
 
