@@ -82,3 +82,38 @@ def test_ratios_of_two_periods() -> None:
     assert found["销售增长率（%）"] == 50
     assert found["存货周转天数"] == 90
     assert found["流动比率（%）"] is None
+
+
+@pytest.mark.parametrize(
+    ("code", "wrong", "words"),
+    [
+        ("M4", {"year_days": "0"}, "一年天数须大于 0"),
+        ("M4", {"stock_days": "-1"}, "存货周转天数不能为负数"),
+        ("M2", {"interest_debt": "-1"}, "有息负债不能为负数"),
+        ("M2", {"other_liabilities": "-0.01"}, "其他负债不能为负数"),
+        ("M2", {"net_assets": "1E+30"}, "净资产超出范围"),
+        ("M2", {"net_assets": "1E+9999999"}, "净资产超出范围"),
+        ("M4", {"year_days": "1E-9999999"}, "一年天数的小数位数过多"),
+        ("M2", {"target_ratio_pct": "99.99999999999999999999"}, "超出可记账范围"),
+        ("M2", {"target_ratio_pct": "99.9999999999999999999999999999999"}, "目标资产负债率须在"),
+        ("M5", {"operating_cash_flow": "1000000000", "coverage_factor": "1000000000"}, "覆盖系数 1000000000"),
+        ("M7", {"cash_cover": "-1"}, "现金类保障不能为负数"),
+    ],
+)
+def test_what_divides_by_nothing_or_overflows_is_refused_with_the_input_named(
+    code: str, wrong: dict[str, str], words: str
+) -> None:
+    right = {
+        "M4": WC, "M7": {"cash_cover": "1"},
+        "M2": {"net_assets": "6000", "target_ratio_pct": "70", "interest_debt": "7000", "other_liabilities": "3500"},
+        "M5": {"operating_cash_flow": "300", "coverage_factor": "0.8", "years": "1000000000"},
+    }[code]  # fmt: skip
+    result = METHODS[code].run({key: Decimal(value) for key, value in {**right, **wrong}.items()})
+    assert result.amount_wan is None
+    assert words in result.note
+
+
+def test_losses_and_negative_net_assets_are_inputs_like_others() -> None:
+    assert run("M2", net_assets="-1", target_ratio_pct="70", interest_debt="0", other_liabilities="0") == 0
+    assert run("M5", operating_cash_flow="-300", coverage_factor="1", years="3") == 0
+    assert run("M4", **{**WC, "profit": "-1"}) is not None

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shouxin.domain.money import FEN_MAX, CurrencyMismatchError, Money, MoneyError, format_wan, format_yuan, share_of
+from shouxin.domain.money import (
+    FEN_MAX,
+    CurrencyMismatchError,
+    Money,
+    MoneyError,
+    format_wan,
+    format_yuan,
+    percent_text,
+    share_of,
+)
 
 fens = st.integers(-FEN_MAX // 4, FEN_MAX // 4)
 
@@ -50,3 +59,17 @@ def test_currencies_do_not_mix_and_convert_once() -> None:
 def test_the_ceiling_never_passes_its_percentage(fen: int, percent: Decimal) -> None:
     ceiling = share_of(fen, percent)
     assert Decimal(ceiling) * 100 <= fen * percent < Decimal(ceiling + 1) * 100
+
+
+@pytest.mark.parametrize(
+    ("figure", "lines", "places", "text"),
+    [
+        ("15.00000003", ["15"], 3, "15.00000003%"), ("15", ["15"], 3, "15.00%"), ("14.999", ["15"], 2, "14.999%"),
+        ("15.625", ["15"], 3, "15.625%"), ("15.4166666", ["15", "13.5"], 3, "15.417%"), ("12.96", [], 3, "12.96%"),
+        ("13.3333", ["10"], 2, "13.33%"), ("15.0002", ["15"], 2, "15.0002%"),
+    ],
+)  # fmt: skip
+def test_a_percentage_just_over_its_line_is_shown_as_more_than_it(
+    figure: str, lines: list[str], places: int, text: str
+) -> None:
+    assert percent_text(Decimal(figure), *map(Decimal, lines), places=places) == text

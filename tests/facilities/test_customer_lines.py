@@ -575,6 +575,27 @@ def test_unreadable_cells_are_named_with_row_and_column() -> None:
         evaluating.read_statements(b"x", name="a.xlsx")
 
 
+def test_a_figure_beyond_all_books_and_a_period_twice_are_said_with_their_place() -> None:
+    rows = [list(row) for row in GOOD]
+    rows[1][1], rows[2][1] = 1e30, "1e999999"
+    rows[0][2] = rows[0][1]
+    with pytest.raises(evaluating.EvaluationError) as error:
+        evaluating.read_statements(workbook(rows), name="年报.xlsx")
+    text = str(error.value)
+    for words in ("第 2 行第 2 列", "第 3 行第 2 列", "超出可记账范围", "同一期间在文件中出现两次（2023-12-31）"):
+        assert words in text
+
+
+def test_periods_below_a_title_and_names_as_printed_are_read() -> None:
+    rows: list[list[object]] = [["某某公司年报"], ["单位：万元"], *[list(row) for row in GOOD]]
+    rows[-1][0] = "一、营业收入"
+    rows.append(["三、利润总额（亏损以“-”号填列）", -5, 6])
+    first, second = evaluating.read_statements(workbook(rows), name="年报.xlsx")
+    assert first.period_end_date == dt.date(2023, 12, 31)
+    assert first.items["profit_before_tax"] == -5_000_000
+    assert second.items["sales"] == 300_000
+
+
 # --- after --------------------------------------------------------------------------------------------------
 
 

@@ -242,6 +242,11 @@ def test_only_the_lead_branch_proposes(demo_bank: DemoBank) -> None:
 def test_two_investigate_on_site_and_the_four_roles_are_different_people(demo_bank: DemoBank) -> None:
     prepared_group(demo_bank)
     case = propose(demo_bank, "6600", sub={**SUB, "A": 1100})
+    with pytest.raises(CaseError, match="2 名调查人本人到现场调查"):
+        approvals.investigate(
+            actor=demo_bank.staff("liujg"), case=case, opinion="电话核实", is_on_site=False, business_date=DAY
+        )
+    assert not case.acts.filter(role=Act.Role.INVESTIGATE).exists()
     approvals.investigate(actor=demo_bank.staff("liujg"), case=case, opinion="属实", is_on_site=True, business_date=DAY)
     with pytest.raises(CaseError, match="不同的人"):
         approvals.investigate(

@@ -188,7 +188,7 @@ def test_the_classes_are_rolled_out_in_order_and_none_shuts_out_the_others(
     servicing.lower_to_floors(as_of=DAY)
     assert servicing.customer_grade(f.pk, as_of=DAY) == "substandard"
     assert line_required(demo_bank, "5") == [], "次级 is not in class (三)"
-    Deal.objects.filter(pk=deal.pk).first()
+    servicing.cure_overdue(actor=demo_bank.staff("taoy"), overdue=deal.overdues.get(), business_date=DAY)
     deal.classes.all().delete()
     rate(demo_bank, f)
     evaluated(demo_bank, customer=f, by="suny")

@@ -238,6 +238,9 @@ def test_statements_evaluation_and_rating_through_the_pages(demo_bank: DemoBank)
     assert (trial.status_code, "3,500.00" in trial.content.decode()) == (200, True)
     assert not demo_bank.customer("F").evaluations.exists()
     assert client.post(url, {**form, "M2-net_assets": "六千"}).status_code == 422
+    assert client.post(url, {**form, "M2-net_assets": "1e9999999"}).status_code == 422
+    negative = client.post(url, {**form, "M2-interest_debt": "-1"})
+    assert (negative.status_code, "有息负债不能为负数" in negative.content.decode()) == (422, True)
     assert client.post(url, form).status_code == 302
     assert demo_bank.customer("F").evaluations.get().control_amount_fen == 3_500 * WAN
     assert client.post(reverse("customer_rate", args=[f]), {"grade": "AA", "model": "x"}).status_code == 403

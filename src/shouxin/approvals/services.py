@@ -124,13 +124,23 @@ def amend(
 
 @transaction.atomic
 def investigate(*, actor: Staff, case: Case, opinion: str, is_on_site: bool, business_date: dt.date) -> Act:
-    """A report of one investigator. Two persons on site are needed before submission."""
+    """A report of one investigator. Two persons on site are needed before submission.
+
+    Raises:
+        CaseError: another step, another role, no opinion, or not on site where the kind of case asks for it: nobody
+            signs twice, so such a signature could never be made good.
+    """
     case = _locked(case)
     _require_state(case, Case.State.DRAFT, "调查")
     if not roles_of(actor, as_of=business_date) & MAY_INVESTIGATE:
         raise CaseError("调查由客户经理或支行行长办理（审贷分离）。")
     if not opinion.strip():
         raise CaseError("请填写调查意见。")
+    needed = investigators_needed(case)
+    if needed and not is_on_site:
+        raise CaseError(
+            f"本案须由 {needed} 名调查人本人到现场调查并签署；未到现场不能签署，请到现场后勾选“本人到现场调查”再签。"
+        )
     return _act(case, Act.Role.INVESTIGATE, actor, opinion=opinion, is_on_site=is_on_site, business_date=business_date)
 
 

@@ -123,6 +123,7 @@ FINDING_TEXTS: Mapping[str, FindingText] = {
         "Reduce the use first or raise the limit; otherwise it opens an excess.",
     ),
     "PERIOD_PAST": FindingText("The period of the line is over.", *_CORRECT),
+    "START_IN_THE_PAST": FindingText("The line starts before today.", *_DATES),
     "START_FAR_AWAY": FindingText("The line starts far from today.", "核对起始日。", "Check the start."),
     "MATURITY_BEYOND_LINE": FindingText(
         "It matures after the line has ended.", "改到期日，或写明例外理由。", "Change the maturity or give the reason."
@@ -170,6 +171,11 @@ FINDING_TEXTS: Mapping[str, FindingText] = {
     ),
     "PUBLIC_LINE_EXCEEDED": FindingText("Above what is free of the public line.", *_SPLIT),
     "PUBLIC_LINE_CONDITION": FindingText("A condition of the public line is not met.", *_EXCEPTION),
+    "PUBLIC_BEYOND_GENERAL": FindingText("The public line ends after the line that it is a part of."),
+    "LINE_AROUND_EXCEEDED": FindingText(
+        "More is used than the line around the public one.", "先压降超出部分。", "Reduce the excess first."
+    ),
+    "PUBLIC_LINE_CANCELLED_BEFORE": FindingText("A public line of this customer was cancelled before."),
     "PUBLIC_LINE_EVENT": FindingText("The bank may adjust or cancel the public line."),
     "NET_ASSETS_MISSING": FindingText(
         "Net assets are missing, so the ratio cannot be checked.", "补录最近一期报表。", "Enter the latest statements."
@@ -189,6 +195,10 @@ FINDING_TEXTS: Mapping[str, FindingText] = {
         "Propose a line for the customer first.",
     ),
     "CUSTOMER_CLASSIFIED": FindingText("The customer has classified assets: new credit with care."),
+    "CUSTOMER_OVERDUE": FindingText(
+        "Something is overdue: new credit with care.", "先收回逾期；仍须申报的，写明理由。",
+        "Collect what is overdue first, or give the reason.",
+    ),
     "TERM_EXCEPTION": FindingText("The term is an exception.", "说明理由。", "Give the reason."),
     "SINGLE_LOANS_ABOVE_SHARE": FindingText("Above the share of net capital in loans to one customer.", *_SPLIT),
     "LARGE_EXPOSURE_ABOVE_LIMIT": FindingText("Above the large exposure limit.", *_SPLIT),

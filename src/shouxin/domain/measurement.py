@@ -7,10 +7,19 @@ the results of the methods chosen (CB-13).
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, DivisionByZero, InvalidOperation, Overflow
+
+from shouxin.domain.money import FEN_MAX, FEN_PER_WAN
 
 Inputs = Mapping[str, Decimal]
 ZERO = Decimal(0)
+FIGURE_MAX = Decimal(FEN_MAX) / FEN_PER_WAN
+"""The largest amount that can be booked, 万元; no input and no figure on the way may be beyond it."""
+_MAY_BE_NEGATIVE = frozenset({"net_assets", "profit", "operating_cash_flow"})
+"""A customer may have lost more than it owns, make a loss or burn cash; nothing else falls below 0."""
+_SMALLEST = Decimal("1e-12")
+_MUST_BE_POSITIVE = frozenset({"year_days"})
+"""What a method divides by, whatever the customer's figures are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +59,35 @@ class Method:
         missing = self.missing(inputs)
         if missing:
             return Measured(None, (), f"缺少：{'、'.join(missing)}")
-        return self.compute({spec.key: inputs.get(spec.key, ZERO) for spec in self.inputs})
+        wrong = [reason for spec in self.inputs if spec.key in inputs and (reason := _wrong(spec, inputs[spec.key]))]
+        if wrong:
+            return Measured(None, (), "；".join(wrong))
+        return self._computed({spec.key: inputs.get(spec.key, ZERO) for spec in self.inputs})
+
+    def _computed(self, inputs: Inputs) -> Measured:
+        """The result, or None when it divides by nothing or is more than can be booked, with the inputs to look at."""
+        given = "、".join(f"{spec.name} {inputs[spec.key]:f}" for spec in self.inputs if inputs[spec.key])
+        try:
+            found = self.compute(inputs)
+        except (DivisionByZero, InvalidOperation, Overflow):
+            return Measured(None, (), f"按所填数据不能测算，请更正：{given}")
+        figures = [figure for _, figure in found.steps] + ([] if found.amount_wan is None else [found.amount_wan])
+        if any(figure.copy_abs() > FIGURE_MAX for figure in figures):
+            return Measured(None, (), f"测算结果超出可记账范围（{FIGURE_MAX:,f} 万元），请更正：{given}")
+        return found
+
+
+def _wrong(spec: InputSpec, figure: Decimal) -> str:
+    """Why a figure cannot be an input, in words; empty when it can."""
+    if not figure.is_finite() or figure.copy_abs() > FIGURE_MAX:
+        return f"{spec.name}超出范围，最多 {FIGURE_MAX:,f} {spec.unit}，请更正"
+    if figure.copy_abs() < _SMALLEST and figure:
+        return f"{spec.name}的小数位数过多，请更正"
+    if spec.key in _MUST_BE_POSITIVE and figure <= 0:
+        return f"{spec.name}须大于 0，现为 {figure:f} {spec.unit}，不能测算，请更正"
+    if spec.key not in _MAY_BE_NEGATIVE and figure < 0:
+        return f"{spec.name}不能为负数，现为 {figure:f} {spec.unit}，请更正"
+    return ""
 
 
 def _at_least_zero(amount: Decimal) -> Decimal:

@@ -10,6 +10,8 @@ FEN_PER_YUAN = 100
 FEN_PER_WAN = 1_000_000
 FEN_MAX = 9 * 10**16
 """Far above any bank's books and well inside the database's 64-bit integers."""
+_DIGITS_MAX = 20
+"""A figure with more digits is beyond every unit's range; multiplying it might overflow before it is compared."""
 
 
 class MoneyError(ValueError):
@@ -83,6 +85,21 @@ class Money:
         return other.fen
 
 
+def percent_text(figure: Decimal, *lines: Decimal, places: int = 2) -> str:
+    """A percentage for the eye: at least two decimals, ``places`` where they say more, and more until it differs from
+    the lines that it is held against.
+
+    Comparisons are unrounded; a figure just over its line must not look as if it stood on it.
+    """
+    if not figure.is_finite():
+        return f"{figure}%"
+    while places < _DIGITS_MAX and any(figure != line == round(figure, places) for line in lines):
+        places += 1
+    while places > 2 and round(figure, places) == round(figure, places - 1):
+        places -= 1
+    return f"{round(figure, places):.{places}f}%"
+
+
 def in_wan(fen: int) -> Decimal:
     """万元 as a number with every decimal the amount has, at least two: for files that are counted with."""
     return Decimal(format_wan(fen).replace(",", ""))
@@ -129,7 +146,7 @@ def _exact_fen(value: str | int | Decimal, factor: int, unit: str) -> int:
         raise MoneyError(f"“{value}”不是金额，请填写数字（{unit}）") from error
     if not amount.is_finite():
         raise MoneyError(f"“{value}”不是金额，请填写数字（{unit}）")
-    if abs(amount) * factor > FEN_MAX:
+    if amount.adjusted() > _DIGITS_MAX or abs(amount) * factor > FEN_MAX:
         raise MoneyError(f"{value} {unit} 超出可记账范围")
     fen = amount * factor
     if fen != fen.to_integral_value():

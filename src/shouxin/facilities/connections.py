@@ -24,7 +24,7 @@ from shouxin.domain.credit_rules import (
 )
 from shouxin.domain.exposure import find_guarantee_cycle, intragroup_guarantees_fen
 from shouxin.domain.findings import Finding, Severity
-from shouxin.domain.money import Money, amount_en, format_wan
+from shouxin.domain.money import Money, amount_en, format_wan, percent_text
 from shouxin.facilities.models import BankRelatedParty, Drawing, RelatedTransaction
 from shouxin.facilities.selectors import deals_on, domain_deals, totals_of_customers
 from shouxin.groups.models import Candidate, CustomerGroup, Dependence, Guarantee
@@ -220,14 +220,15 @@ def group_guarantees(group: CustomerGroup, *, line_fen: int | None, as_of: dt.da
     share = Decimal(total) * 100 / line_fen if line_fen else None
     line = load_book().in_force("intragroup_guarantee.max_pct", as_of)
     if share is not None and line is not None and line.allows(share):
+        shown = percent_text(share, line.decimal)
         findings.append(
             Finding(
                 "GUARANTEE_SHARE", Severity.WARN,
-                f"集团内互保 {format_wan(total)} 万元，占集团额度 {format_wan(line_fen or 0)} 万元的 {share:.2f}%，"
+                f"集团内互保 {format_wan(total)} 万元，占集团额度 {format_wan(line_fen or 0)} 万元的 {shown}，"
                 f"超过 {line.decimal:f}%。", line.article, line.citation,
-                message_en=f"Guarantees among members, {amount_en(total)}, are {share:.2f}% of the group's line of "
+                message_en=f"Guarantees among members, {amount_en(total)}, are {shown} of the group's line of "
                 f"{amount_en(line_fen or 0)}, above {line.decimal:f}%.",
-                inputs={"集团内互保": f"{format_wan(total)} 万元", "占比": f"{share:.2f}%"},
+                inputs={"集团内互保": f"{format_wan(total)} 万元", "占比": shown},
             )
         )  # fmt: skip
     return GroupGuarantees(
@@ -373,10 +374,11 @@ def judge_related(*, customer: Customer, amount_fen: int, as_of: dt.date) -> lis
     for name, limit, used in checks:
         share = Decimal(used + amount_fen) * 100 / capital.amount_fen
         if not limit.allows(share):
+            shown = percent_text(share, limit.decimal)
             findings.append(
                 Finding(
                     "RELATED_ABOVE_LIMIT", Severity.REFUSE,
-                    f"{name}授信 {format_wan(used + amount_fen)} 万元，占 {capital.date} 资本净额 {share:.2f}%，"
+                    f"{name}授信 {format_wan(used + amount_fen)} 万元，占 {capital.date} 资本净额 {shown}，"
                     f"超过 {limit.decimal:f}%。", limit.article, limit.citation,
                 )
             )  # fmt: skip
@@ -429,11 +431,12 @@ def judge_related_line(*, member_ids: Collection[int], amount_fen: int, as_of: d
     text = f"集团中有本行关联方：{'、'.join(touched)}"
     findings = [Finding("RELATED_PARTY", Severity.INFO, f"{text}。", "UC-01", limit.citation)]
     if not limit.allows(share):
+        shown = percent_text(share, limit.decimal)
         findings.append(
             Finding(
                 "RELATED_ABOVE_LIMIT",
                 Severity.REFUSE,
-                f"{text}；额度 {format_wan(amount_fen)} 万元占 {capital.date} 资本净额 {share:.2f}%，"
+                f"{text}；额度 {format_wan(amount_fen)} 万元占 {capital.date} 资本净额 {shown}，"
                 f"超过 {limit.decimal:f}%。",
                 limit.article,
                 limit.citation,
@@ -467,6 +470,7 @@ def judge_transaction(given: TransactionInput, *, as_of: dt.date) -> list[Findin
     findings = []
     if line is not None and must_report(weight, given.net_assets_fen, line.decimal):
         share = Decimal(weight) * 100 / given.net_assets_fen
+        shown = percent_text(share, line.decimal)
         missing = [
             REPORT_ITEM_NAMES[item]
             for item, text in (("relation", given.relation), ("nature", given.nature), ("amount", given.amount_text),
@@ -476,22 +480,23 @@ def judge_transaction(given: TransactionInput, *, as_of: dt.date) -> list[Findin
         findings.append(
             Finding(
                 "RELATED_TRANSACTION_TO_REPORT", Severity.WARN,
-                f"关联交易 {format_wan(weight)} 万元，占净资产 {share:.2f}%，达到 {line.decimal:f}%，客户须报告四项内容"
+                f"关联交易 {format_wan(weight)} 万元，占净资产 {shown}，达到 {line.decimal:f}%，客户须报告四项内容"
                 + (f"；尚缺：{'、'.join(missing)}" if missing else "，已齐。"), "X21", line.citation,
-                message_en=f"A related transaction of {amount_en(weight)} is {share:.2f}% of net assets, at or above "
+                message_en=f"A related transaction of {amount_en(weight)} is {shown} of net assets, at or above "
                 f"{line.decimal:f}%: the customer reports its four items"
                 + (f"; {len(missing)} of them are missing." if missing else ", which are complete."),
-                inputs={"交易分量": f"{format_wan(weight)} 万元", "占净资产": f"{share:.2f}%"},
+                inputs={"交易分量": f"{format_wan(weight)} 万元", "占净资产": shown},
             )
         )  # fmt: skip
     deviation = price_deviation_pct(given.price_fen, given.fair_value_fen)
     limit = load_book().in_force("signal.price_deviation_pct", as_of)
     if deviation is not None and limit is not None and limit.allows(deviation):
+        shown = percent_text(deviation, limit.decimal)
         findings.append(
             Finding(
-                "PRICE_NOT_FAIR", Severity.WARN, f"价格偏离公允价值 {deviation:.2f}%，超过 {limit.decimal:f}%。", "W08",
+                "PRICE_NOT_FAIR", Severity.WARN, f"价格偏离公允价值 {shown}，超过 {limit.decimal:f}%。", "W08",
                 limit.citation,
-                message_en=f"The price deviates from fair value by {deviation:.2f}%, more than {limit.decimal:f}%.",
+                message_en=f"The price deviates from fair value by {shown}, more than {limit.decimal:f}%.",
             )
         )  # fmt: skip
     return findings

@@ -6,6 +6,7 @@ other banks now and expected · CB-16 credit policy · JS-03 a rating of the gro
 
 import datetime as dt
 import io
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -30,15 +31,19 @@ from shouxin.domain.measurement import (
     ratios,
     shown,
 )
-from shouxin.domain.money import Money, MoneyError, format_wan
+from shouxin.domain.money import FEN_MAX, Money, MoneyError, format_wan
 from shouxin.facilities.models import CreditRating, Evaluation, FinancialStatement
 from shouxin.groups.models import CustomerGroup
+from shouxin.intake.list_files import HEADER_ROW_MAX
 from shouxin.parties.models import Customer
 from shouxin.parties.selectors import visible_customers
 from shouxin.policy import load_book
 
 _Role = RoleAssignment.Role
 _EVALUATE = frozenset({_Role.CUSTOMER_MANAGER, _Role.BRANCH_HEAD, _Role.RISK_OFFICER})
+_HEADINGS = frozenset({"项目", "科目", "报表项目"})
+_ORNAMENT = re.compile(r"^[一二三四五六七八九十]+、|^(?:其中|减|加)[:：]|[（(][^（()）]*[)）]$")
+"""What printed statements put around an item: its number, 其中：, and notes in brackets."""
 POLICY_RESULTS = {"supported": "支持", "neutral": "一般", "restricted": "限制", "exit": "退出"}
 
 
@@ -94,42 +99,76 @@ def read_statements(data: bytes, *, name: str) -> list[StatementInput]:
         raise EvaluationError([f"{name}：不是可读的 Excel 工作簿（{error}）"]) from error
     if not rows or len(rows[0]) < 2:
         raise EvaluationError([f"{name}：第 1 行须为“项目”和各期期末日期"])
+    head = _header_row(rows)
     problems: list[str] = []
-    periods = [_read_period(cell, name, column, problems) for column, cell in enumerate(rows[0][1:], start=2)]
-    keys = {**STATEMENT_SYNONYMS, **{title: key for key, title in STATEMENT_ITEMS.items()}}
-    figures: list[dict[str, int]] = [{} for _ in periods]
-    seen: dict[str, int] = {}
-    for number, row in enumerate(rows[1:], start=2):
-        title = str(row[0]).strip()
-        if not title:
-            continue
-        if title not in keys:
-            problems.append(
-                f"{name} 第 {number} 行：不认识的项目“{title}”，可用：{'、'.join(STATEMENT_ITEMS.values())}"
-            )
-            continue
-        if title in seen:
-            problems.append(f"{name} 第 {number} 行：项目“{title}”与第 {seen[title]} 行重复")
-            continue
-        seen |= {each: number for each, key in keys.items() if key == keys[title]}
-        for column, cell in enumerate(row[1 : len(periods) + 1], start=2):
-            text = str(cell).strip()
-            if text:
-                try:
-                    figures[column - 2][keys[title]] = Money.from_wan(_number_text(cell)).fen
-                except MoneyError as error:
-                    problems.append(f"{name} 第 {number} 行第 {column} 列：{error}")
+    periods = [_read_period(cell, f"{name} 第 {head} 行第 {c} 列", problems) for c, cell in _figures_of(rows[head - 1])]
+    problems += _repeated(periods, name)
+    figures = _read_figures(rows, head, len(periods), name, problems)
     if problems:
         raise EvaluationError(problems)
     return [StatementInput(p, f, f"{name} ") for p, f in zip(periods, figures, strict=True) if p is not None]
 
 
+def _figures_of(row: Sequence[object]) -> list[tuple[int, object]]:
+    """The cells beside the title with their columns, from 2; empty cells at the end of the row are none."""
+    cells = list(row[1:])
+    while len(cells) > 1 and not str(cells[-1]).strip():
+        cells.pop()
+    return list(enumerate(cells, start=2))
+
+
+def _header_row(rows: Sequence[Sequence[object]]) -> int:
+    """The row of the periods, from 1: titles of the sheet may stand above it."""
+    for number, row in enumerate(rows[:HEADER_ROW_MAX], start=1):
+        if str(row[0]).strip() in _HEADINGS or any(_as_date(cell) is not None for cell in row[1:]):
+            return number
+    return 1
+
+
+def _read_figures(
+    rows: Sequence[Sequence[object]], head: int, periods: int, name: str, problems: list[str]
+) -> list[dict[str, int]]:
+    """The figures of each period in 分 by item; what cannot be read is added to ``problems`` with its cell."""
+    keys = {**STATEMENT_SYNONYMS, **{title: key for key, title in STATEMENT_ITEMS.items()}}
+    figures: list[dict[str, int]] = [{} for _ in range(periods)]
+    seen: dict[str, int] = {}
+    for number, row in enumerate(rows[head:], start=head + 1):
+        printed = str(row[0]).strip()
+        title = _ORNAMENT.sub("", printed) or printed
+        if not title:
+            continue
+        if title not in keys:
+            problems.append(
+                f"{name} 第 {number} 行：不认识的项目“{printed}”，可用：{'、'.join(STATEMENT_ITEMS.values())}"
+            )
+            continue
+        key = keys[title]
+        if key in seen:
+            problems.append(f"{name} 第 {number} 行：项目“{printed}”与第 {seen[key]} 行重复")
+            continue
+        seen[key] = number
+        for column, cell in enumerate(row[1 : periods + 1], start=2):
+            if str(cell).strip():
+                try:
+                    figures[column - 2][key] = Money.from_wan(_number_text(cell)).fen
+                except MoneyError as error:
+                    problems.append(f"{name} 第 {number} 行第 {column} 列：{error}")
+    return figures
+
+
+def _repeated(periods: Sequence[dt.date | None], name: str) -> list[str]:
+    twice = sorted({period for period in periods if period is not None and periods.count(period) > 1})
+    return [f"{name}：同一期间在文件中出现两次（{period}），请只保留一列" for period in twice]
+
+
 def _number_text(cell: object) -> str:
     """A spreadsheet number as a text; what it has beyond a 分 is the noise of its binary form and is rounded off."""
-    return f"{Decimal(repr(cell)).quantize(Decimal('0.000001')):f}" if isinstance(cell, float | int) else str(cell)
+    if isinstance(cell, bool) or not isinstance(cell, float | int) or not abs(cell) <= FEN_MAX:
+        return str(cell)
+    return f"{Decimal(repr(cell)).quantize(Decimal('0.000001')):f}"
 
 
-def _read_period(cell: object, name: str, column: int, problems: list[str]) -> dt.date | None:
+def _as_date(cell: object) -> dt.date | None:
     if isinstance(cell, dt.datetime):
         return cell.date()
     if isinstance(cell, dt.date):
@@ -137,8 +176,14 @@ def _read_period(cell: object, name: str, column: int, problems: list[str]) -> d
     try:
         return dt.date.fromisoformat(str(cell).strip())
     except ValueError:
-        problems.append(f"{name} 第 1 行第 {column} 列：“{cell}”不是 年-月-日")
         return None
+
+
+def _read_period(cell: object, where: str, problems: list[str]) -> dt.date | None:
+    found = _as_date(cell)
+    if found is None:
+        problems.append(f"{where}：“{cell}”不是 年-月-日")
+    return found
 
 
 @transaction.atomic
@@ -151,6 +196,7 @@ def add_statements(
     problems = [reason for statement in statements for reason in judge_statement(statement)]
     if not statements:
         problems.append("没有可导入的报表期间")
+    problems += _repeated([s.period_end_date for s in statements], source)
     problems += [
         f"{s.where}{s.period_end_date}：报告期末晚于营业日 {business_date}"
         for s in statements

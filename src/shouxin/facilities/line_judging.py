@@ -17,6 +17,7 @@ from shouxin.domain.dates import add_months
 from shouxin.domain.findings import Finding, Severity
 from shouxin.facilities import rules
 from shouxin.facilities.evaluating import POLICY_RESULTS, is_at_or_below
+from shouxin.facilities.fact_words import FACT_NAMES, fact_words
 from shouxin.facilities.models import Evaluation
 from shouxin.parties.models import Customer, Party
 from shouxin.policy import load_book
@@ -62,11 +63,18 @@ def judge_term(valid_from: dt.date, valid_to: dt.date, *, as_of: dt.date) -> tup
 def _judge_start(valid_from: dt.date, *, as_of: dt.date) -> list[Finding]:
     """A start far behind or ahead of the day is said, with the day: most often it is a slip of the pen."""
     drift = load_book().in_force("line.start_drift_months", as_of)
+    past = [
+        Finding(
+            "START_IN_THE_PAST", Severity.WARN,
+            f"额度起始日 {valid_from} 早于营业日 {as_of}：批复之前不能支用，请核对。", "UC-07",
+            message_en=f"The line starts on {valid_from}, before the business day {as_of}.",
+        )
+    ] if valid_from < as_of else []  # fmt: skip
     if drift is None:
-        return []
+        return past
     months = int(drift.decimal)
     if add_months(as_of, -months) <= valid_from <= add_months(as_of, months):
-        return []
+        return past
     side = "早于" if valid_from < as_of else "晚于"
     return [
         Finding(
@@ -261,18 +269,15 @@ def changed_facts(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[Fin
     changed = sorted(name for name in now if name in before and before[name] != now[name])
     if not changed:
         return []
-    names = "、".join(_FACT_NAMES.get(name, name) for name in changed)
+    names = "、".join(FACT_NAMES.get(name, name) for name in changed)
     return [
         Finding(
             "FACTS_CHANGED", Severity.REFUSE,
             f"提交之后以下事实已变化：{names}。本次审批不能依据旧事实，请退回补充后重新提交。", "CB-12",
             message_en=f"Changed since submission: {', '.join(changed)}.", remedy="退回补充，重新核对后提交。",
-            inputs={_FACT_NAMES.get(name, name): f"{before[name]} → {now[name]}" for name in changed},
+            inputs={
+                FACT_NAMES.get(name, name): f"{fact_words(name, before[name])} → {fact_words(name, now[name])}"
+                for name in changed
+            },
         )
     ]  # fmt: skip
-
-
-_FACT_NAMES = {
-    "members": "集团成员", "capital": "年末资本净额", "evaluation": "全面评价", "rating": "信用等级",
-    "general_line_fen": "一般额度", "closure": "集团归属",
-}  # fmt: skip

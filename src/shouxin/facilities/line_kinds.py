@@ -32,7 +32,9 @@ from shouxin.facilities.line_judging import (
     period_of,
     tenor_of,
 )
+from shouxin.facilities.line_standing import judge_standing, standing_of
 from shouxin.facilities.models import CustomerLine
+from shouxin.facilities.public_line_checks import judge_surroundings
 from shouxin.facilities.selectors import group_total_fen, loans_total_fen, totals_of_customers
 from shouxin.groups.models import CustomerGroup
 from shouxin.groups.selectors import find_group_of, list_members, open_candidates_with
@@ -76,6 +78,9 @@ def _judge_group(case: Case, as_of: dt.date) -> Judgement:
     findings += [*term, *rated, *evaluated, *_balance_and_syndicate(members, amount, as_of)]
     findings += judge_sub_limits_below_use(proposal.sub_limits_fen, as_of=as_of)
     findings += connections.judge_related_line(member_ids=members, amount_fen=amount, as_of=as_of)
+    standing = standing_of(members, as_of=as_of)
+    stood, poor = judge_standing(standing, as_of=as_of)
+    findings += stood
     needs_meeting = rules.judge_meeting(amount_fen=amount, minutes_number="", as_of=as_of)
     return Judgement(
         findings=findings,
@@ -84,13 +89,14 @@ def _judge_group(case: Case, as_of: dt.date) -> Judgement:
             "capital": capital_fact(as_of),
             "evaluation": evaluation.pk if evaluation else None,
             "rating": rating.grade if rating else "",
+            **standing.facts(),
         },
         authority=CaseFacts(
             aggregate_fen=amount, unit_path=case.unit.path, customer_class="group",
             rating=rating.grade if rating else "", tenor_months=tenor_of(proposal.valid_from, proposal.valid_to),
             guarantee=case.payload.get("guarantee", ""),
         ),
-        exceptions=[*exceptions, *restricted, *above],
+        exceptions=[*exceptions, *restricted, *above, *poor],
         at_least=Level.MEETING if needs_meeting else Level.HEAD_OFFICE,
         at_least_reason=(
             needs_meeting[0].message.replace(rules.ASKS_FOR_MINUTES, "")
@@ -229,20 +235,23 @@ def _judge_customer(case: Case, as_of: dt.date) -> Judgement:
     evaluated, above = judge_evaluation(evaluation, amount_fen=amount, as_of=as_of, who=customer.party.name)
     findings += judge_sub_limits_below_use({customer.pk: amount}, as_of=as_of)
     turning, turns = _judge_revolving(customer, case.payload.get("is_revolving", True), as_of)
+    standing = standing_of([customer.pk], as_of=as_of)
+    stood, poor = judge_standing(standing, as_of=as_of)
     return Judgement(
-        findings=[*findings, *term, *rated, *evaluated, *turning],
+        findings=[*findings, *term, *rated, *evaluated, *turning, *stood],
         facts={
             "closure": group.pk if group else None,
             "capital": capital_fact(as_of),
             "evaluation": evaluation.pk if evaluation else None,
             "rating": rating.grade if rating else "",
+            **standing.facts(),
         },
         authority=CaseFacts(
             aggregate_fen=aggregate, unit_path=case.unit.path, customer_class="single",
             rating=rating.grade if rating else "", products=tuple(sorted(case.payload["product_limits"])),
             guarantee=case.payload.get("guarantee", ""), tenor_months=tenor_of(valid_from, valid_to),
         ),
-        exceptions=[*exceptions, *restricted, *above, *turns],
+        exceptions=[*exceptions, *restricted, *above, *turns, *poor],
     )  # fmt: skip
 
 
@@ -322,6 +331,7 @@ def _judge_public(case: Case, as_of: dt.date) -> Judgement:
     findings = judge_eligible(customer, as_of=as_of) + public_lines.judge_within_general(
         amount_fen=amount, general_fen=general, as_of=as_of
     )
+    findings += judge_surroundings(customer=customer, valid_to=valid_to, as_of=as_of)
     term, exceptions = judge_term(valid_from, valid_to, as_of=as_of)
     tests = public_lines.eligibility(customer, as_of=as_of)
     for test in tests:
@@ -347,14 +357,16 @@ def _judge_public(case: Case, as_of: dt.date) -> Judgement:
                 message_en="There is no public line to renew, or the internal line has changed: the usual way.",
             )
         )  # fmt: skip
+    standing = standing_of([customer.pk], as_of=as_of)
+    stood, poor = judge_standing(standing, as_of=as_of)
     return Judgement(
-        findings=[*findings, *term],
-        facts={"general_line_fen": general, "rating": rating.grade if rating else ""},
+        findings=[*findings, *term, *stood],
+        facts={"general_line_fen": general, "rating": rating.grade if rating else "", **standing.facts()},
         authority=CaseFacts(
             aggregate_fen=aggregate, unit_path=case.unit.path, customer_class="public",
             rating=rating.grade if rating else "", tenor_months=tenor_of(valid_from, valid_to),
         ),
-        exceptions=[] if is_simple else exceptions,
+        exceptions=poor if is_simple else [*exceptions, *poor],
     )  # fmt: skip
 
 

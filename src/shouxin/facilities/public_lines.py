@@ -19,7 +19,7 @@ from shouxin.bank.models import RoleAssignment, Staff
 from shouxin.bank.scope import roles_of
 from shouxin.domain.dates import add_months
 from shouxin.domain.findings import Finding, Severity
-from shouxin.domain.money import FEN_PER_WAN, amount_en, format_wan
+from shouxin.domain.money import FEN_PER_WAN, amount_en, format_wan, percent_text
 from shouxin.domain.parameters import InForce
 from shouxin.facilities.evaluating import find_rating, is_at_or_above, latest_statement, standing_statements
 from shouxin.facilities.models import CustomerLine, Drawing, FinancialStatement, Overdue, PublicLine
@@ -105,7 +105,8 @@ def _leverage_test(customer: Customer, statement: FinancialStatement | None, as_
     if statement is None or not statement.items.get("total_assets"):
         return Test("资产负债率", "没有可用的报表，不能核对资产负债率", False, needed.citation)
     ratio = Decimal(statement.items["total_liabilities"]) * 100 / statement.items["total_assets"]
-    text = f"资产负债率 {ratio:.2f}%（{statement.period_end_date}），要求不超过 {needed.decimal:f}%"
+    shown = percent_text(ratio, needed.decimal)
+    text = f"资产负债率 {shown}（{statement.period_end_date}），要求不超过 {needed.decimal:f}%"
     return Test("资产负债率", text, needed.allows(ratio), needed.citation)
 
 
@@ -373,8 +374,9 @@ def judge_event(*, customer: Customer, event: str, amount_fen: int, as_of: dt.da
         share = Decimal(amount_fen) * 100 / equity
         if not line.allows(share):
             return []
-        text = f"{EVENTS[event]} {format_wan(amount_fen)} 万元，占净资产 {share:.2f}%，达到 {line.decimal:f}%"
-        english = f"{EVENTS_EN[event]} of {amount_en(amount_fen)}, {share:.2f}% of net assets, at or above " \
+        shown = percent_text(share, line.decimal)
+        text = f"{EVENTS[event]} {format_wan(amount_fen)} 万元，占净资产 {shown}，达到 {line.decimal:f}%"
+        english = f"{EVENTS_EN[event]} of {amount_en(amount_fen)}, {shown} of net assets, at or above " \
                   f"{line.decimal:f}%"  # fmt: skip
         return [_event_finding(text, english, line.citation)]
     years = book.in_force("public_line.investment_years", as_of)

@@ -13,7 +13,7 @@ from shouxin.bank.models import CapitalFigure
 from shouxin.bank.selectors import find_capital_figure, find_limit_capital
 from shouxin.domain.dates import add_months
 from shouxin.domain.findings import Finding, Severity
-from shouxin.domain.money import FEN_PER_WAN, amount_en, format_wan
+from shouxin.domain.money import FEN_PER_WAN, amount_en, format_wan, percent_text
 from shouxin.domain.parameters import InForce
 from shouxin.facilities import drawing_checks
 from shouxin.facilities.connections import customers_of
@@ -35,11 +35,6 @@ if TYPE_CHECKING:
 def wan(fen: int) -> str:
     """6,480.00 万元."""
     return f"{format_wan(fen)} 万元"
-
-
-def percent(figure: Decimal) -> str:
-    """12.96%, two decimals for the eye; comparisons are unrounded."""
-    return f"{figure:.2f}%"
 
 
 # --- the total of a group against net capital -----------------------------------------------------------------
@@ -68,11 +63,12 @@ def judge_group_total(*, amount_fen: int, as_of: dt.date, what: str = "集团授
         ]
     findings = []
     share = Decimal(amount_fen) * 100 / base.amount_fen
+    shown = percent_text(share, limit.decimal, places=3)
     ceiling = int(base.amount_fen * limit.decimal / 100)
     inputs = {
         what: wan(amount_fen),
         f"资本净额（{base.date}）": wan(base.amount_fen),
-        "占比": percent(share),
+        "占比": shown,
         "上限": f"{limit.decimal:f}%，即 {wan(ceiling)}",
     }
     if not limit.allows(share):
@@ -80,11 +76,11 @@ def judge_group_total(*, amount_fen: int, as_of: dt.date, what: str = "集团授
             Finding(
                 "GROUP_ABOVE_CAPITAL_SHARE",
                 Severity.REFUSE,
-                f"{what} {wan(amount_fen)}，占 {base.date} 资本净额 {wan(base.amount_fen)} 的 {share:.4f}%，"
+                f"{what} {wan(amount_fen)}，占 {base.date} 资本净额 {wan(base.amount_fen)} 的 {shown}，"
                 f"超过 {limit.decimal:f}%（{wan(ceiling)}），不得批准。",
                 limit.article,
                 limit.citation,
-                message_en=f"{amount_en(amount_fen)} are {share:.4f}% of the net capital of {base.date}, above "
+                message_en=f"{amount_en(amount_fen)} are {shown} of the net capital of {base.date}, above "
                 f"{limit.decimal:f}% ({amount_en(ceiling)}).",
                 remedy="压降额度，或以银团贷款、联合贷款、贷款转让方式分散。",
                 inputs=inputs,
@@ -126,21 +122,22 @@ def _quarter_end_view(
     """Beside the limit, the latest figure's ratio: above 15 % or at the warn line it warns, it never refuses."""
     share = Decimal(amount_fen) * 100 / quarter_end.amount_fen
     warn = load_book().in_force("group.indicator.warn_pct", as_of)
+    shown = percent_text(share, limit.decimal, *([warn.decimal] if warn else []), places=3)
     inputs = {
         what: wan(amount_fen),
         f"资本净额（{quarter_end.date}）": wan(quarter_end.amount_fen),
-        "占比": percent(share),
+        "占比": shown,
     }
     if not limit.allows(share):
         return [
             Finding(
                 "GROUP_ABOVE_QUARTER_END_SHARE",
                 Severity.WARN,
-                f"{what} {wan(amount_fen)} 按 {quarter_end.date} 资本净额计为 {share:.3f}%，已超过 "
+                f"{what} {wan(amount_fen)} 按 {quarter_end.date} 资本净额计为 {shown}，已超过 "
                 f"{limit.decimal:f}%；限额以年末资本为准，请关注。",
                 "A-04",
                 limit.citation,
-                message_en=f"{amount_en(amount_fen)} are {share:.3f}% of the net capital of {quarter_end.date}, above "
+                message_en=f"{amount_en(amount_fen)} are {shown} of the net capital of {quarter_end.date}, above "
                 f"{limit.decimal:f}%; the limit itself is held against year-end capital.",
                 inputs=inputs,
             )
@@ -150,11 +147,10 @@ def _quarter_end_view(
             Finding(
                 "GROUP_AT_WARN_LINE",
                 Severity.WARN,
-                f"{what} {wan(amount_fen)} 按 {quarter_end.date} 资本净额计为 {percent(share)}，达到预警线 "
-                f"{warn.decimal:f}%。",
+                f"{what} {wan(amount_fen)} 按 {quarter_end.date} 资本净额计为 {shown}，达到预警线 {warn.decimal:f}%。",
                 warn.article,
                 warn.citation,
-                message_en=f"{amount_en(amount_fen)} are {percent(share)} of the net capital of {quarter_end.date}: "
+                message_en=f"{amount_en(amount_fen)} are {shown} of the net capital of {quarter_end.date}: "
                 f"the warning line of {warn.decimal:f}% is reached.",
                 inputs=inputs,
             )
