@@ -118,23 +118,7 @@ def watch_group(group: CustomerGroup, *, as_of: dt.date) -> list[Alert]:
     if not is_watching(as_of):
         return []
     members = [m.customer_id for m in list_members(group, as_of=as_of)]
-    found = []
-    for finding in rules.judge_group_total(
-        amount_fen=group_total_fen(members, as_of=as_of), as_of=as_of, what="集团用信"
-    ):
-        if finding.code in ("GROUP_AT_WARN_LINE", "GROUP_ABOVE_QUARTER_END_SHARE", "GROUP_ABOVE_CAPITAL_SHARE"):
-            level = Alert.Level.RED if finding.is_refusal else Alert.Level.WARN
-            found.append(
-                raise_alert(
-                    code="W01",
-                    group=group,
-                    business_date=as_of,
-                    level=level,
-                    message=finding.message,
-                    message_en=finding.english,
-                    inputs=_inputs_of(finding),
-                )
-            )
+    found = _share_of_capital(group, members, as_of)
     node = Node.objects.filter(group=group, excess_cause__isnull=False).first()
     if node is not None:
         over = node.used_fen - (node.cap_fen or 0)
@@ -166,6 +150,25 @@ def watch_group(group: CustomerGroup, *, as_of: dt.date) -> list[Alert]:
         for finding in guarantees.findings
     ]
     return found
+
+
+_SHARES = ("GROUP_AT_WARN_LINE", "GROUP_ABOVE_QUARTER_END_SHARE", "GROUP_ABOVE_CAPITAL_SHARE")
+
+
+def _share_of_capital(group: CustomerGroup, members: list[int], as_of: dt.date) -> list[Alert]:
+    """W01 with the gravest finding: an alert has one sentence, and the same one on every run of a day."""
+    use = group_total_fen(members, as_of=as_of)
+    findings = rules.judge_group_total(amount_fen=use, as_of=as_of, what="集团用信")
+    finding = max((each for each in findings if each.code in _SHARES), key=lambda each: each.is_refusal, default=None)
+    if finding is None:
+        return []
+    level = Alert.Level.RED if finding.is_refusal else Alert.Level.WARN
+    return [
+        raise_alert(
+            code="W01", group=group, business_date=as_of, level=level, message=finding.message,
+            message_en=finding.english, inputs=_inputs_of(finding),
+        )
+    ]  # fmt: skip
 
 
 def _idle_limits(group: CustomerGroup, members: list[int], as_of: dt.date) -> list[Alert]:
