@@ -20,11 +20,11 @@ from shouxin.web.views.engagement import workbench_blocks
 
 @page()
 def show(request: HttpRequest, visit: Visit) -> HttpResponse:
-    text = _("%(day)s：集团、授信总额和到期按这一天；已用、待办和在办例外按营业日 %(today)s。")
+    text = _("集团占比、到期和预警按 %(day)s；授信总额、已用、待办和在办例外按营业日 %(today)s。")
     say_today_only(request, visit, text % {"day": visit.as_of, "today": visit.business_date})
     groups = selectors.list_group_rows(scope=visit.scope, as_of=visit.as_of)
     capital = selectors.capital_on(visit.as_of)
-    totals = selectors.totals_in_view(scope=visit.scope, as_of=visit.as_of)
+    totals = selectors.totals_in_view(scope=visit.scope, as_of=visit.business_date)
     waiting = (
         Drawing.objects.filter(state=Drawing.State.RESERVED, facility__customer__in=visit.customers)
         .select_related("facility__customer__party", "requested_by")
