@@ -136,20 +136,24 @@ def watch_group(group: CustomerGroup, *, as_of: dt.date) -> list[Alert]:
             )
         )
     found += _idle_limits(group, members, as_of)
+    return found + _guarantees_inside(group, as_of)
+
+
+def _guarantees_inside(group: CustomerGroup, as_of: dt.date) -> list[Alert]:
+    """W09 and its kin: what one signal shows stands in one alert, every ring and the share of the line together."""
     line = find_line(group.pk, as_of=as_of)
-    guarantees = connections.group_guarantees(group, line_fen=line.amount_fen if line else None, as_of=as_of)
-    found += [
+    shown = connections.group_guarantees(group, line_fen=line.amount_fen if line else None, as_of=as_of).findings
+    by_code: dict[str, list[Finding]] = {}
+    for finding in shown:
+        by_code.setdefault(finding.article, []).append(finding)
+    return [
         raise_alert(
-            code=finding.article,
-            group=group,
-            business_date=as_of,
-            message=finding.message,
-            message_en=finding.english,
-            inputs=_inputs_of(finding),
+            code=code, group=group, business_date=as_of, message="".join(each.message for each in findings),
+            message_en=" ".join(each.english for each in findings),
+            inputs={name: text for each in findings for name, text in _inputs_of(each).items()},
         )
-        for finding in guarantees.findings
-    ]
-    return found
+        for code, findings in by_code.items()
+    ]  # fmt: skip
 
 
 _SHARES = ("GROUP_AT_WARN_LINE", "GROUP_ABOVE_QUARTER_END_SHARE", "GROUP_ABOVE_CAPITAL_SHARE")
