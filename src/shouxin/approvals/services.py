@@ -174,7 +174,7 @@ def submit(
         refusals.append(
             Finding(
                 "EXCEPTION_REASON_MISSING", Severity.REFUSE,
-                f"本案有例外事项（{'；'.join(unexplained)}），请写明理由。", "CB-13",
+                f"本案有例外或须说明理由的事项（{'；'.join(unexplained)}），请写明理由。", "CB-13",
                 "《额度授信管理办法（试行）》第六条", message_en="Exceptions need a written reason.",
                 remedy="在提交审查处写明例外理由，再提交。",
             )

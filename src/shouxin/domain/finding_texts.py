@@ -56,6 +56,10 @@ FINDING_TEXTS: Mapping[str, FindingText] = {
     # --- capital and the group's total ---
     "CAPITAL_MISSING": FindingText("The capital figure that the limit is held against is missing.", *_CAPITAL),
     "CAPITAL_EXPIRED": FindingText("The capital figure is too old to be used.", *_CAPITAL),
+    "GROUP_ABOVE_LINE": FindingText(
+        "The group uses more than its unified line.", "压降，或申报调整额度；还款不受限。",
+        "Reduce what is used, or propose a new line; repayments go on.",
+    ),
     "GROUP_ABOVE_CAPITAL_SHARE": FindingText("Above the share of net capital that one group may have."),
     "GROUP_ABOVE_QUARTER_END_SHARE": FindingText(
         "Measured by the last quarter-end capital the share is above the limit; the limit itself is by year-end.",
@@ -219,6 +223,10 @@ FINDING_TEXTS: Mapping[str, FindingText] = {
     "COMMITMENT_TOO_SMALL": FindingText(
         "The undrawn commitment is smaller than the amount.", "金额不超过承诺未提取部分。",
         "Stay within the undrawn part.",
+    ),
+    "LIMIT_IN_EXCESS": FindingText(
+        "The limit is exceeded and has to be cured first.", "先压降超出的部分，回到额度以内后再申请；还款不受限。",
+        "Reduce what is above the limit first; repayments go on.",
     ),
     "LIMIT_EXCEEDED": FindingText(
         "More is asked than is free.", "", "Ask for no more than what is free, or have the limit changed first."

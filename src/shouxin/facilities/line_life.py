@@ -156,16 +156,20 @@ def start_run_off(*, customer: Customer, case: Case, actor: Staff, business_date
     return used
 
 
+def exit_is_decided(customer: Customer) -> bool:
+    """Whether an exit of this customer was approved and put in force."""
+    return Case.objects.filter(
+        kind=Case.Kind.LINE_CHANGE, subject_kind="customer", subject_id=str(customer.pk), state=Case.State.DONE
+    ).exists()
+
+
 @transaction.atomic
 def finish_exit(*, actor: Staff, customer: Customer, business_date: dt.date) -> None:
     """Close a line that has run off. Raises LineError while anything is still out or no exit was decided."""
     if not roles_of(actor, as_of=business_date) & {_Role.OPERATIONS, _Role.APPROVER}:
         raise LineError("关闭额度由授信操作或授信审批岗办理。")
     node = Node.objects.select_for_update().filter(customer=customer, kind=Node.Kind.CUSTOMER).first()
-    decided = Case.objects.filter(
-        kind=Case.Kind.LINE_CHANGE, subject_kind="customer", subject_id=str(customer.pk), state=Case.State.DONE
-    ).exists()
-    if node is None or not decided:
+    if node is None or not exit_is_decided(customer):
         raise LineError("没有已生效的退出批复，请先报批退出方案。")
     if node.used_fen:
         raise LineError(f"尚有 {node.used_fen / 1_000_000:,.2f} 万元未收回，收回后才能关闭额度。")
@@ -274,7 +278,7 @@ def _row(
     kind: str, kind_name: str, name: str, subject_id: int, number: str, amount_fen: int, node: Node | None,
     valid_from: dt.date, valid_to: dt.date, as_of: dt.date, *, lead: str, flag: str = "", used_fen: int = 0,
 ) -> LineRow:  # fmt: skip
-    status = node.get_status_display() if node else "有效"
+    status = "已到期" if valid_to <= as_of else node.get_status_display() if node else "有效"
     excess = "超限" if node is not None and node.excess_cause else ""
     return LineRow(
         kind=kind, kind_name=kind_name, name=name, subject_id=subject_id, number=number, amount_fen=amount_fen,

@@ -494,12 +494,18 @@ def _refusal_finding(refusal: Refusal, *, is_binding: bool) -> Finding:
         )
         remedy = f"申请不超过 {wan(max(0, node.available_fen or 0))}，或先调整{node.kind_label}额度。"
     else:
-        reason = f"（{refusal.reason}）" if refusal.reason else ""
+        # The reason kept with a limit is of its last freeze or lifting, never of an excess.
+        is_excess = refusal.code == "LIMIT_IN_EXCESS"
+        reason = f"（{refusal.reason}）" if refusal.reason and not is_excess else ""
         until = f"，期限至 {refusal.valid_to}（不含）" if refusal.code == "LIMIT_PERIOD_OVER" else ""
         if refusal.code == "LIMIT_NOT_YET_VALID":
             until = f"，自 {refusal.valid_from} 起"
         message = f"{who}：{texts[0]}{until}{reason}。"
         remedy = "请联系总行授信管理部门。"
+        if is_excess and node.cap_fen is not None:
+            over = wan(max(0, node.used_fen - node.cap_fen))
+            inputs["超出"] = over
+            remedy = f"先压降 {over}，回到额度以内后再申请；还款不受限。"
     article = "UC-07" if refusal.code in _OF_THE_PERIOD else node.article
     return Finding(
         refusal.code,

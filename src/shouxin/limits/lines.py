@@ -142,6 +142,15 @@ def decide_status(*, actor: Staff, request: StatusRequest, is_agreed: bool, busi
     _note(actor, request, "decided", f"{verb}{request.get_act_display()}", business_date)
 
 
+def requests_to_decide(actor: Staff, *, as_of: dt.date) -> list[StatusRequest]:
+    """Freezes, suspensions and their lifting that another person asked for, the oldest first; none without the role."""
+    if not roles_of(actor, as_of=as_of) & _MAY_FREEZE:
+        return []
+    waiting = StatusRequest.objects.filter(state=StatusRequest.State.PROPOSED).exclude(proposed_by=actor)
+    above = "node__parent__parent__parent"
+    return list(waiting.select_related(above, "node__customer", "proposed_by").order_by("proposed_at", "pk"))
+
+
 def _require_fitting(node_id: int, act: str) -> None:
     """An act changes something, and only what it says: reinstating opens no closed or expired line, lifts no freeze."""
     node = Node.objects.select_for_update(no_key=True).get(pk=node_id)

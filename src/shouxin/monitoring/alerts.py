@@ -50,10 +50,14 @@ def raise_alert(
     identity = key or f"{code}:{customer.pk if customer else ''}:{group.pk if group else ''}"
     open_one = Alert.objects.select_for_update().filter(key=identity).exclude(state=Alert.State.CLOSED).first()
     if open_one is not None:
-        if _RANK[Alert.Level(level)] > _RANK[Alert.Level(open_one.level)]:
-            open_one.level, open_one.message, open_one.message_en = level, message, message_en
-            open_one.inputs = dict(inputs or {})
-            open_one.save(update_fields=["level", "message", "message_en", "inputs"])
+        rises = _RANK[Alert.Level(level)] > _RANK[Alert.Level(open_one.level)]
+        if rises or (
+            raised_by is None and open_one.raised_by_id is None
+        ):  # what a person wrote gives way to worse only
+            _bring_up_to_date(
+                open_one, level=level if rises else open_one.level, message=message, message_en=message_en,
+                inputs=dict(inputs or {}),
+            )  # fmt: skip
         return open_one
     alert = Alert.objects.create(
         code=code, risk_type=signal.risk_type, level=level, customer=customer, group=group, message=message,
@@ -72,6 +76,14 @@ def raise_alert(
         summary=f"预警 {code} {signal.name}：{message}", business_date=business_date, details={"alert": alert.pk},
     )  # fmt: skip
     return alert
+
+
+def _bring_up_to_date(alert: Alert, *, level: str, message: str, message_en: str, inputs: dict[str, str]) -> None:
+    """The sentence and the figures of today; the level only rises while an alert is open."""
+    figures = (level, message, message_en, inputs)
+    if figures != (alert.level, alert.message, alert.message_en, alert.inputs):
+        alert.level, alert.message, alert.message_en, alert.inputs = figures
+        alert.save(update_fields=["level", "message", "message_en", "inputs"])
 
 
 def is_watching(as_of: dt.date) -> bool:

@@ -118,23 +118,7 @@ def watch_group(group: CustomerGroup, *, as_of: dt.date) -> list[Alert]:
     if not is_watching(as_of):
         return []
     members = [m.customer_id for m in list_members(group, as_of=as_of)]
-    found = []
-    for finding in rules.judge_group_total(
-        amount_fen=group_total_fen(members, as_of=as_of), as_of=as_of, what="集团用信"
-    ):
-        if finding.code in ("GROUP_AT_WARN_LINE", "GROUP_ABOVE_QUARTER_END_SHARE", "GROUP_ABOVE_CAPITAL_SHARE"):
-            level = Alert.Level.RED if finding.is_refusal else Alert.Level.WARN
-            found.append(
-                raise_alert(
-                    code="W01",
-                    group=group,
-                    business_date=as_of,
-                    level=level,
-                    message=finding.message,
-                    message_en=finding.english,
-                    inputs=_inputs_of(finding),
-                )
-            )
+    found = _share_of_capital(group, members, as_of)
     node = Node.objects.filter(group=group, excess_cause__isnull=False).first()
     if node is not None:
         over = node.used_fen - (node.cap_fen or 0)
@@ -152,20 +136,43 @@ def watch_group(group: CustomerGroup, *, as_of: dt.date) -> list[Alert]:
             )
         )
     found += _idle_limits(group, members, as_of)
+    return found + _guarantees_inside(group, as_of)
+
+
+def _guarantees_inside(group: CustomerGroup, as_of: dt.date) -> list[Alert]:
+    """W09 and its kin: what one signal shows stands in one alert, every ring and the share of the line together."""
     line = find_line(group.pk, as_of=as_of)
-    guarantees = connections.group_guarantees(group, line_fen=line.amount_fen if line else None, as_of=as_of)
-    found += [
+    shown = connections.group_guarantees(group, line_fen=line.amount_fen if line else None, as_of=as_of).findings
+    by_code: dict[str, list[Finding]] = {}
+    for finding in shown:
+        by_code.setdefault(finding.article, []).append(finding)
+    return [
         raise_alert(
-            code=finding.article,
-            group=group,
-            business_date=as_of,
-            message=finding.message,
-            message_en=finding.english,
-            inputs=_inputs_of(finding),
+            code=code, group=group, business_date=as_of, message="".join(each.message for each in findings),
+            message_en=" ".join(each.english for each in findings),
+            inputs={name: text for each in findings for name, text in _inputs_of(each).items()},
         )
-        for finding in guarantees.findings
-    ]
-    return found
+        for code, findings in by_code.items()
+    ]  # fmt: skip
+
+
+_SHARES = ("GROUP_AT_WARN_LINE", "GROUP_ABOVE_QUARTER_END_SHARE", "GROUP_ABOVE_CAPITAL_SHARE")
+
+
+def _share_of_capital(group: CustomerGroup, members: list[int], as_of: dt.date) -> list[Alert]:
+    """W01 with the gravest finding: an alert has one sentence, and the same one on every run of a day."""
+    use = group_total_fen(members, as_of=as_of)
+    findings = rules.judge_group_total(amount_fen=use, as_of=as_of, what="集团用信")
+    finding = max((each for each in findings if each.code in _SHARES), key=lambda each: each.is_refusal, default=None)
+    if finding is None:
+        return []
+    level = Alert.Level.RED if finding.is_refusal else Alert.Level.WARN
+    return [
+        raise_alert(
+            code="W01", group=group, business_date=as_of, level=level, message=finding.message,
+            message_en=finding.english, inputs=_inputs_of(finding),
+        )
+    ]  # fmt: skip
 
 
 def _idle_limits(group: CustomerGroup, members: list[int], as_of: dt.date) -> list[Alert]:

@@ -89,7 +89,7 @@ def approval_form(case: Case, *, as_of: dt.date) -> dict[str, Any]:
         "conditions": case.payload.get("conditions", "") or case.payload.get("plan", "") or "—",
         "level": case.level_name or "—",
         "level_reasons": level_reasons_of(case) or "—",
-        "exceptions": "；".join(case.exceptions) or "无",
+        "exceptions": "；".join([*case.exceptions, *_to_explain(case)]) or "无",
         "exception_reason": case.exception_reason or "—",
         "minutes": _minutes(case),
         "rows": plan_rows(case),
@@ -117,6 +117,11 @@ def approval_form(case: Case, *, as_of: dt.date) -> dict[str, Any]:
         "legal_basis": "、".join(rules.legal_basis(as_of=case.created_date)),
         "printed": str(as_of),
     }
+
+
+def _to_explain(case: Case) -> list[str]:
+    """What needs a reason as an exception does but raises no level: the reason on the paper answers it too."""
+    return [f"须说明理由：{f.message}" for f in findings_of(case.findings) if f.code == "ABOVE_NEED"]
 
 
 def _signers(acts: list[Act], case: Case) -> list[dict[str, str]]:

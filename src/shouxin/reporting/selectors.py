@@ -208,6 +208,11 @@ class MemberRow:
     cap_fen: int | None
     used_fen: int | None
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it uses more than its own limit."""
+        return self.cap_fen is not None and (self.used_fen or 0) > self.cap_fen
+
 
 @dataclass(frozen=True, slots=True)
 class GroupPage:
@@ -396,8 +401,9 @@ def _node(party: Party, member: MemberRow | None, *, is_anchor: bool) -> dict[st
         cap = f" / {format_wan(member.cap_fen).removesuffix('.00')}" if member.cap_fen is not None else ""
         node |= {
             "status": "member",
-            "amount_text": f"{use}{cap} 万",
+            "amount_text": f"{use}{cap} 万{'（超过限额）' if member.is_over else ''}",
             "proof": member.sentences,
+            "over": member.is_over,
             "facts": [{"label": "依据", "text": f"（{member.basis}）"}, {"label": "全称", "text": party.name}],
             "url": f"/customers/{member.customer.number}/" if member.is_in_view else "",
         }
@@ -426,11 +432,16 @@ class BankTotals:
     customers: int
 
 
-def totals_in_view(*, scope: DataScope) -> BankTotals:
-    """Approved caps and control use of the customers that somebody sees."""
+def totals_in_view(*, scope: DataScope, as_of: dt.date) -> BankTotals:
+    """Caps in force on a day and control use of the customers that somebody sees; a line that ended counts no more."""
     customers = visible_customers(scope)
+    in_period = Q(Q(valid_to__isnull=True) | Q(valid_to__gt=as_of), status__in=["ACTIVE", "SUSPENDED", "FROZEN"])
+    with_line = GroupLine.objects.filter(valid_from__lte=as_of)
+    without = with_line.exclude(group__in=with_line.filter(valid_to__gt=as_of).values("group")).values_list(
+        "group", flat=True
+    )
     sums = Node.objects.filter(kind=Node.Kind.CUSTOMER, customer__in=customers).aggregate(
-        cap=Sum("cap_fen"), used=Sum("used_fen")
+        cap=Sum("cap_fen", filter=in_period & ~Q(parent__group__in=list(without))), used=Sum("used_fen")
     )
     with_credit = customers.filter(stage=Customer.Stage.CUSTOMER).count()
     return BankTotals(sums["cap"] or 0, sums["used"] or 0, with_credit)

@@ -74,6 +74,12 @@ class Visit:
         return self.has(Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD)
 
 
+def say_today_only(request: HttpRequest, visit: Visit, text: str) -> None:
+    """Where a page cannot show a past or coming day, or not all of it, it says what it shows instead."""
+    if visit.is_past:
+        messages.info(request, text)
+
+
 def visit_of(request: HttpRequest) -> Visit:
     """Build the visit; a day that does not exist in ``as_of`` is said and today's is used."""
     actor = request.user

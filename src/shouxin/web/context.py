@@ -8,13 +8,11 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from shouxin.approvals.selectors import tasks_of
 from shouxin.bank.models import RoleAssignment, Staff
 from shouxin.bank.selectors import find_institution
-from shouxin.facilities import line_life
 from shouxin.facilities.models import Drawing
 from shouxin.groups.selectors import list_open_merge_tasks
-from shouxin.payroll_groups.waiting import waiting_for
+from shouxin.reporting.todo import todo_of
 from shouxin.web import page_memory
 from shouxin.web.access import Visit, visit_of
 
@@ -72,12 +70,10 @@ def _return_url(request: HttpRequest) -> str:
 
 
 def _count_badges(visit: Visit) -> tuple[int, int, int]:
-    """Drawings that wait for a release, 合并认定 tasks, steps of cases."""
+    """Drawings that wait for a release, 合并认定 tasks, all of 我的待办."""
     waiting = Drawing.objects.filter(state=Drawing.State.RESERVED, facility__customer__in=visit.customers).count()
     tasks = list_open_merge_tasks().count() if Role.IDENTIFICATION_OFFICER in visit.roles else 0
-    steps = len(tasks_of(visit.actor, as_of=visit.business_date))
-    steps += len(waiting_for(visit.actor, as_of=visit.business_date)) if visit.roles & _LENDERS else 0
-    return waiting, tasks, steps + len(line_life.freezes_to_confirm(visit.actor, as_of=visit.business_date))
+    return waiting, tasks, todo_of(visit.actor, as_of=visit.business_date).total
 
 
 def _sections(path: str, roles: frozenset[str], *, waiting: int, tasks: int, steps: int) -> list[dict[str, object]]:

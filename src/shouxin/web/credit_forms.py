@@ -121,7 +121,7 @@ class RatingForm(forms.Form):
     def __init__(self, *args: Any, as_of: dt.date, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         scale = load_book().items("rating.scale", as_of)
-        self.fields["grade"].choices = [(grade, grade) for grade in scale]  # type: ignore[attr-defined]
+        self.fields["grade"].choices = [("", "———"), *((grade, grade) for grade in scale)]  # type: ignore[attr-defined]
 
 
 class StatementForm(forms.Form):
@@ -194,7 +194,9 @@ class GradeForm(forms.Form):
 
 
 class ManagingForm(forms.Form):
-    branch = forms.ModelChoiceField(label=_("管理行"), queryset=OrgUnit.objects.filter(is_active=True))
+    branch = forms.ModelChoiceField(
+        label=_("管理行"), queryset=OrgUnit.objects.filter(is_active=True, kind__in=["branch", "sub_branch"])
+    )
     reason = forms.CharField(label=_("为什么最利于控制风险"), max_length=400)
 
 

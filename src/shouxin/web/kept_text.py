@@ -204,6 +204,7 @@ FORMS: Final[Sequence[tuple[str, str]]] = (
     ("{}及近亲属", "{} and family"),
     ("{}（单一客户）", "{} (single customer)"),
     ("无授信：{}", "No credit: {}"),
+    ("须说明理由：{}", "Needs a reason: {}"),
     ("担保 {} 万", "guarantees {} ×10k CNY"),
     ("依存 {}", "depends {}"),
     ("{} 万", "{} ×10k"),

@@ -327,7 +327,7 @@ def dashboard_of(person: Staff) -> dict[str, Any]:
     """Where the lines stand in somebody's view: sums, groups by share of capital, what needs somebody; yuan."""
     day = get_business_date()
     scope = scope_of(person, as_of=day)
-    totals, capital = selectors.totals_in_view(scope=scope), selectors.capital_on(day)
+    totals, capital = selectors.totals_in_view(scope=scope, as_of=day), selectors.capital_on(day)
     counts = credit_counts(actor=person, scope=scope, as_of=day, business_date=day)
     return {
         "as_of": day, "currency": "CNY", "line": yuan(totals.line_fen), "used": yuan(totals.exposure_fen),

@@ -24,7 +24,6 @@ from shouxin.domain.money import in_wan
 from shouxin.facilities import case_contents, line_cases
 from shouxin.facilities.line_judging import Judgement
 from shouxin.facilities.line_kinds import LINE_KINDS
-from shouxin.monitoring.alerts import tasks_of_owner
 from shouxin.reporting import case_documents
 from shouxin.reporting.exports import table_xlsx
 from shouxin.reporting.todo import todo_of
@@ -49,13 +48,10 @@ def attachment(body: bytes, kind: str, name: str) -> HttpResponse:
 @page()
 def show_tasks(request: HttpRequest, visit: Visit) -> HttpResponse:
     """我的待办: whatever waits for this person, the most urgent first."""
+    todo = todo_of(visit.actor, as_of=visit.business_date)
     return render(
         request, "pages/task_list.html",
-        {
-            "todo": todo_of(visit.actor, as_of=visit.business_date),
-            "alert_tasks": tasks_of_owner(visit.actor, as_of=visit.business_date),
-            "visit": visit, "as_of": visit.business_date,
-        },
+        {"todo": todo, "alert_tasks": todo.alerts, "visit": visit, "as_of": visit.business_date},
     )  # fmt: skip
 
 
@@ -166,6 +162,7 @@ def _render(
             "findings": [finding for finding in shown if finding not in blocking],
             "level_reasons": case_documents.level_reasons_of(case),
             "exceptions": judged.exceptions if judged else case.exceptions,
+            "to_explain": [finding for finding in shown if finding.code == "ABOVE_NEED"],
             "blocking": blocking,
             "expected": expected,
             "expected_level": LEVEL_NAMES[expected.level] if expected else "",
@@ -245,7 +242,19 @@ def _step(request: HttpRequest, visit: Visit, number: str, step: str, act: Calla
     except CaseError as error:
         messages.error(request, str(error))
         return _render(request, visit, _get(visit, number), step=step, status=422)
+    case = Case.objects.get(pk=case.pk)
+    messages.success(request, _said(step, case))
     return redirect("case_detail", number=number)
+
+
+def _said(step: str, case: Case) -> str:
+    """What was done, and where the case stands now."""
+    done = {
+        "investigate": _("调查意见已保存。"), "submit": _("案件已提交。"), "review": _("审查意见已保存。"),
+        "decide": _("审批意见已保存。"), "operate": _("已办理生效。"), "return": _("案件已退回。"),
+        "withdraw": _("案件已撤回。"), "minutes": _("会议纪要已保存。"),
+    }  # fmt: skip
+    return done[step] + _("状态：%(state)s。") % {"state": translated(case.get_state_display())}
 
 
 @require_POST

@@ -1,7 +1,7 @@
 """授信档案 of a customer and of a group: statements, ratings, evaluations, lines, deals and what happens to them."""
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.contrib import messages
@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from shouxin.approvals.selectors import cases_in_view
 from shouxin.domain.credit_rules import GRADE_NAMES
 from shouxin.domain.measurement import METHODS, STATEMENT_ITEMS, shown
 from shouxin.domain.money import format_wan
@@ -43,7 +44,7 @@ from shouxin.reporting import case_documents
 from shouxin.reporting.exports import table_xlsx
 from shouxin.rulebook.selectors import documents_behind
 from shouxin.web import credit_forms as forms
-from shouxin.web.access import Role, Visit, page
+from shouxin.web.access import Role, Visit, page, say_today_only
 from shouxin.web.templatetags.shouxin_format import translated
 from shouxin.web.views.cases import XLSX, attachment
 
@@ -77,6 +78,19 @@ def _open_freeze(**subject: Any) -> LineFreeze | None:
     return open_ones.select_related("frozen_by", "confirmed_by").first()
 
 
+def _cases_to_open(visit: Visit, *rows: Iterable[Any]) -> set[int]:
+    """Of the cases behind some lines those that this person may open; of others the number stands without a link."""
+    cases = {row.case_id for part in rows for row in part if row.case_id}
+    return set(cases_in_view(visit.actor, as_of=visit.business_date).filter(pk__in=cases).values_list("pk", flat=True))
+
+
+def _over_hint(node: Node | None) -> str:
+    """By how much a limit is exceeded, in words; empty within it."""
+    if node is None or node.cap_fen is None or node.used_fen <= node.cap_fen:
+        return ""
+    return _("超过限额 %(wan)s 万元，须压降") % {"wan": format_wan(node.used_fen - node.cap_fen)}
+
+
 # --- a customer's credit file ---------------------------------------------------------------------------------------
 
 
@@ -99,6 +113,8 @@ def show_customer(request: HttpRequest, visit: Visit, number: str) -> HttpRespon
     is_initiator = visit.has(Role.CUSTOMER_MANAGER, Role.BRANCH_HEAD)
     stops = visit.actor.unit.is_head_office and visit.has(Role.RISK_OFFICER, Role.APPROVER)
     certificate = public_lines.find_public_line(customer.pk, as_of=day)
+    lines = list(CustomerLine.objects.filter(customer=customer).select_related("case")[:10])
+    public_rows = list(PublicLine.objects.filter(customer=customer).select_related("case")[:10])
     actions: list[dict[str, object]] = [
         {"label": _("客户告知书"), "url": reverse("customer_letter", args=[number]), "icon": "printer"}
     ]
@@ -125,12 +141,12 @@ def show_customer(request: HttpRequest, visit: Visit, number: str) -> HttpRespon
             "ratings": customer.ratings.select_related("rated_by")[:5],
             "evaluations": customer.evaluations.select_related("made_by")[:5],
             "open_certificate": certificate, "cancel_form": forms.CancelForm() if certificate and stops else None,
-            "lines": CustomerLine.objects.filter(customer=customer).select_related("case")[:10],
+            "lines": lines, "open_cases": _cases_to_open(visit, lines, public_rows),
             "cancelled": public_lines.latest_cancellation(customer.pk),
-            "public_line_rows": PublicLine.objects.filter(customer=customer).select_related("case")[:10],
+            "public_line_rows": public_rows,
             "eligibility": public_lines.eligibility(customer, as_of=day),
             "transactions": RelatedTransaction.objects.filter(customer=customer).select_related("counterparty")[:10],
-            "freeze": _open_freeze(customer=customer),
+            "freeze": _open_freeze(customer=customer), "over_hint": _over_hint(node),
             "branches": branches, "is_multi": servicing.is_multi_branch(customer.pk, as_of=day),
             "managing": customer.managing_branches.select_related("branch", "decided_by").first(),
             "preconditions": Precondition.objects.filter(facility__customer=customer).select_related("facility"),
@@ -142,7 +158,7 @@ def show_customer(request: HttpRequest, visit: Visit, number: str) -> HttpRespon
             "may_service": visit.has(Role.OPERATIONS, Role.BRANCH_HEAD),
             "may_classify": visit.has(Role.RISK_OFFICER),
             "may_stop": stops,
-            "may_close": visit.has(Role.OPERATIONS, Role.APPROVER),
+            "may_close": visit.has(Role.OPERATIONS, Role.APPROVER) and line_life.exit_is_decided(customer),
             "rating_form": forms.RatingForm(as_of=day), "statement_form": forms.StatementForm(),
             "cover_form": forms.CoverForm(), "overdue_form": forms.OverdueForm(initial={"since_date": day}),
             "grade_form": forms.GradeForm(), "managing_form": forms.ManagingForm(),
@@ -168,7 +184,10 @@ def valid(request: HttpRequest, form: Any) -> dict[str, Any] | None:
         data: dict[str, Any] = form.cleaned_data
         return data
     labels = {name: field.label for name, field in form.fields.items()}
-    text = "；".join(f"{labels.get(name, '')}{'、'.join(errors)}" for name, errors in form.errors.items())
+    text = "；".join(
+        f"{labels[name]}：{'、'.join(errors)}" if name in labels else "、".join(errors)
+        for name, errors in form.errors.items()
+    )
     messages.error(request, _("未保存：") + text)
     return None
 
@@ -592,6 +611,9 @@ def cancel_certificate(request: HttpRequest, visit: Visit, number: str) -> HttpR
 @page()
 def show_group(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
     group, day = _group(visit, number), visit.as_of
+    text = _("额度、担保、暴露和逾期按 %(day)s；批复、评级、评价和冻结为目前的记录。")
+    say_today_only(request, visit, text % {"day": day})
+    lines = list(group.lines.select_related("proposed_by", "approved_by", "case")[:10])
     line = find_line(group.pk, as_of=day)
     guarantees = connections.group_guarantees(group, line_fen=line.amount_fen if line else None, as_of=day)
     members = [m.customer for m in list_members(group, as_of=day)]
@@ -613,7 +635,7 @@ def show_group(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
             "group": group, "line": line, "guarantees": guarantees, "members": members,
             "ratings": group.ratings.select_related("rated_by")[:5],
             "evaluations": group.evaluations.select_related("made_by")[:5],
-            "lines": group.lines.select_related("proposed_by", "approved_by", "case")[:10],
+            "lines": lines, "open_cases": _cases_to_open(visit, lines),
             "exposures": connections.large_exposures(as_of=day, customers=members),
             "arrears": arrears_of_group(group, as_of=day), "bases": documents_behind(*_GROUP_BASES, as_of=day),
             "related": [(m.party.name, related[m.pk]) for m in members if m.pk in related],

@@ -116,6 +116,7 @@ def _form_context(
 ) -> dict[str, object]:
     return {
         "customer": customer,
+        "has_contract": form.fields["facility"].queryset.exists(),  # type: ignore[attr-defined]
         "form": form,
         "findings": findings,
         "path": path or _path_of(customer),

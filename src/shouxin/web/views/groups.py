@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST
 from shouxin.audit import selectors as audit
 from shouxin.domain.money import format_wan
 from shouxin.facilities.lead import find_lead
+from shouxin.facilities.line_findings import judge_group_line
 from shouxin.facilities.models import GroupLine
 from shouxin.facilities.rules import judge_group_total
 from shouxin.groups import judgement, services
@@ -93,10 +94,20 @@ def show(request: HttpRequest, visit: Visit, number: str) -> HttpResponse:
         as_of=visit.as_of,
         compared_with=_other_day(request),
     )
-    line = GroupLine.objects.filter(group=group, valid_from__lte=visit.as_of, valid_to__gt=visit.as_of).first()
-    context = _context(visit, shown) | {
+    lines = GroupLine.objects.filter(group=group, valid_from__lte=visit.as_of).order_by("valid_from", "pk")
+    line = lines.filter(valid_to__gt=visit.as_of).last()
+    ended_line = None if line else lines.order_by("valid_to").last()
+    common = _context(visit, shown)
+    above = judge_group_line(
+        used_fen=row.exposure_fen, line_fen=row.line_fen, ended=ended_line.valid_to if ended_line else None
+    )
+    over_badge = [{"text": _("超过额度"), "tone": "red"}] if above else []
+    context = common | {
         "title": group.name,
-        "badges": [{"text": _("集团客户"), "tone": "blue"}, *_level_badge(row.level)],
+        "badges": [{"text": _("集团客户"), "tone": "blue"}, *over_badge, *_level_badge(row.level)],
+        "findings": [*above, *common["findings"]],
+        "ended_line": ended_line,
+        "available_fen": 0 if ended_line else row.available_fen,
         "facts": [
             _("牵头行：%(unit)s") % {"unit": group.lead_unit.name if group.lead_unit else _("未定")},
             _("负责人：%(name)s") % {"name": group.responsible.name},
@@ -318,6 +329,7 @@ def _context(visit: Visit, shown: selectors.GroupPage) -> dict[str, Any]:
         "share_text": percent(shown.row.share),
         "latest_share_text": percent(shown.row.latest_share),
         "ceiling_fen": capital.ceiling_fen,
+        "available_fen": shown.row.available_fen,
         "findings": judge_group_total(amount_fen=shown.row.exposure_fen, as_of=visit.as_of, what=_("集团用信合计")),
         "product_chart": donut_chart(shown.by_product, _("万元用信")),
         "branch_rows": [(name, format_wan(fen)) for name, fen in shown.by_branch],

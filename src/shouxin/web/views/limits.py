@@ -22,13 +22,18 @@ from shouxin.limits import services as limits
 from shouxin.limits.labels import OPERATIONS
 from shouxin.limits.models import Hold, Movement, Node, StatusRequest
 from shouxin.reporting.exports import table_csv, table_xlsx
-from shouxin.web.access import EARLIEST, LATEST, Role, Visit, page
+from shouxin.web.access import EARLIEST, LATEST, Role, Visit, page, say_today_only
 from shouxin.web.limit_acts import carry_out
 from shouxin.web.limit_forms import SimulateForm, StatusForm
 from shouxin.web.views.cases import XLSX, attachment
 
 PAGE = 50
 STATUS_TONES = {"ACTIVE": "green", "SUSPENDED": "amber", "FROZEN": "red", "EXPIRED": "plain", "CLOSED": "plain"}
+
+
+def _say_now(request: HttpRequest, visit: Visit) -> None:
+    text = _("额度台账不能按 %(day)s 显示，以下为目前的额度；过去某日的余额请查额度流水。")
+    say_today_only(request, visit, text % {"day": visit.as_of})
 
 
 def _visible_roots(visit: Visit) -> QuerySet[Node]:
@@ -57,6 +62,7 @@ def _rows(visit: Visit, root: Node) -> list[selectors.TreeRow]:
 
 @page()
 def show_list(request: HttpRequest, visit: Visit) -> HttpResponse:
+    _say_now(request, visit)
     roots = _visible_roots(visit).order_by("pk")
     text, kind = request.GET.get("q", "").strip()[:80], request.GET.get("kind", "")
     if text:
@@ -101,6 +107,7 @@ def _list_rows(roots: list[Node]) -> list[tuple[Node, Node, int | None, str]]:
 
 @page()
 def show_tree(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
+    _say_now(request, visit)
     root = _root(visit, pk)
     rows = _rows(visit, root)
     ids = [row.node.pk for row in rows]

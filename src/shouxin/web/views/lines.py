@@ -1,5 +1,7 @@
 """Lines in force, large exposures, several-branch customers, and the related parties of the bank."""
 
+import datetime as dt
+
 from django.contrib import messages
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
@@ -15,6 +17,7 @@ from shouxin.domain.dates import quarter_end_on_or_before
 from shouxin.domain.money import in_wan
 from shouxin.facilities import connections, line_life, servicing
 from shouxin.facilities.models import BankRelatedParty
+from shouxin.facilities.rules import judge_age
 from shouxin.monitoring import watch
 from shouxin.parties.models import Party
 from shouxin.reporting import g14
@@ -91,6 +94,7 @@ def export_groups(_request: HttpRequest, visit: Visit) -> HttpResponse:
 def show_exposures(request: HttpRequest, visit: Visit) -> HttpResponse:
     """Large exposures and connected sets, several-branch customers, the bank's related parties."""
     related = connections.related_customers(visit.as_of)
+    tier1 = find_capital_figure(kind=CapitalFigure.Kind.TIER1, on_or_before=visit.as_of)
     sees_all = visit.has(Role.RISK_OFFICER, Role.APPROVER, Role.AUDITOR)
     in_view = {c.pk: c for c in visit.customers.filter(stage="customer").select_related("party")}
     exposures = connections.large_exposures(as_of=visit.as_of, customers=in_view.values(), is_scoped=True)
@@ -99,14 +103,14 @@ def show_exposures(request: HttpRequest, visit: Visit) -> HttpResponse:
         {
             "exposures": exposures,
             "limits": sorted({(row.limit_percent, row.limit_citation) for row in exposures}),
-            "tier1": find_capital_figure(kind=CapitalFigure.Kind.TIER1, on_or_before=visit.as_of),
+            "tier1": tier1, "findings": judge_age(tier1, as_of=visit.as_of) if tier1 else [],
             "multi": servicing.list_multi_branch(scope=visit.scope, as_of=visit.as_of),
             "related": [(in_view[pk], reason) for pk, reason in related.items() if pk in in_view],
             "relations": BankRelatedParty.objects.select_related("party")[:100],
             "related_form": forms.RelatedPartyForm(initial={"valid_from": visit.business_date}),
             "may_enter": visit.has(Role.RISK_OFFICER, Role.IDENTIFICATION_OFFICER),
             "visit": visit, "as_of": visit.as_of,
-            "g14": g14.part_four(as_of=visit.as_of) if sees_all else None,
+            "g14": g14.part_four(as_of=min(visit.as_of, visit.business_date)) if sees_all else None,
             "actions": [
                 *(
                     [{"label": _("G14 第四部分"), "url": f"{reverse('exposure_g14')}?as_of={visit.as_of}",
@@ -120,16 +124,28 @@ def show_exposures(request: HttpRequest, visit: Visit) -> HttpResponse:
     )  # fmt: skip
 
 
+def _day_of_report(request: HttpRequest, visit: Visit) -> dt.date:
+    """The day asked for; a quarter end that is still to come is refused in words and the last one is taken."""
+    if visit.as_of <= visit.business_date:
+        return visit.as_of
+    text = _("%(day)s 晚于营业日 %(today)s，不能编制这一期报表；以下为最近一个已结束的季度。")
+    messages.warning(request, text % {"day": visit.as_of, "today": visit.business_date})
+    return visit.business_date
+
+
 @page(Role.RISK_OFFICER, Role.APPROVER, Role.AUDITOR)
 def show_g14(request: HttpRequest, visit: Visit) -> HttpResponse:
     """G14 part IV of a quarter as it is exported, with the last day to send it (X19)."""
-    report = g14.part_four(as_of=visit.as_of)
+    day = _day_of_report(request, visit)
+    report = g14.part_four(as_of=day)
+    tier1 = find_capital_figure(kind=CapitalFigure.Kind.TIER1, on_or_before=report.quarter_end)
     return render(
         request, "pages/exposure_g14.html",
         {
-            "report": report, "left": report.days_left(visit.business_date), "as_of": visit.as_of,
+            "findings": judge_age(tier1, as_of=report.quarter_end) if tier1 else [],
+            "report": report, "left": report.days_left(visit.business_date), "as_of": day,
             "quarters": sorted({*g14.quarters_before(visit.business_date), report.quarter_end}, reverse=True),
-            "tier1": find_capital_figure(kind=CapitalFigure.Kind.TIER1, on_or_before=report.quarter_end),
+            "tier1": tier1,
             "crumbs": [{"url": reverse("exposure_list"), "label": _("大额与关联")}],
             "actions": [
                 *(
@@ -145,8 +161,10 @@ def show_g14(request: HttpRequest, visit: Visit) -> HttpResponse:
 
 
 @page(Role.RISK_OFFICER, Role.APPROVER, Role.AUDITOR)
-def export_g14(_request: HttpRequest, visit: Visit) -> HttpResponse:
-    """G14 part IV of the quarter that ended last (X19)."""
+def export_g14(request: HttpRequest, visit: Visit) -> HttpResponse:
+    """G14 part IV of the quarter that ended last (X19); a quarter that has not ended is refused."""
+    if _day_of_report(request, visit) != visit.as_of:
+        return redirect("exposure_g14")
     body = g14.export(actor=visit.actor, as_of=visit.as_of, business_date=visit.business_date)
     return attachment(body, XLSX, f"G14-IV-{quarter_end_on_or_before(visit.as_of)}.xlsx")
 

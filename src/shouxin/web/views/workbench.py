@@ -5,14 +5,14 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from shouxin.approvals.selectors import Task, tasks_of
 from shouxin.audit.models import Entry
 from shouxin.domain.money import format_wan
 from shouxin.facilities.models import Drawing
 from shouxin.groups.selectors import list_open_merge_tasks
 from shouxin.reporting import selectors
 from shouxin.reporting.dashboard import credit_counts
-from shouxin.web.access import Role, Visit, page
+from shouxin.reporting.todo import Todo, todo_of
+from shouxin.web.access import Role, Visit, page, say_today_only
 from shouxin.web.charts import group_share_chart
 from shouxin.web.templatetags.shouxin_format import moment
 from shouxin.web.views.engagement import workbench_blocks
@@ -20,14 +20,17 @@ from shouxin.web.views.engagement import workbench_blocks
 
 @page()
 def show(request: HttpRequest, visit: Visit) -> HttpResponse:
+    text = _("集团占比、到期和预警按 %(day)s；授信总额、已用、待办和在办例外按营业日 %(today)s。")
+    say_today_only(request, visit, text % {"day": visit.as_of, "today": visit.business_date})
     groups = selectors.list_group_rows(scope=visit.scope, as_of=visit.as_of)
     capital = selectors.capital_on(visit.as_of)
-    totals = selectors.totals_in_view(scope=visit.scope)
+    totals = selectors.totals_in_view(scope=visit.scope, as_of=visit.business_date)
     waiting = (
         Drawing.objects.filter(state=Drawing.State.RESERVED, facility__customer__in=visit.customers)
         .select_related("facility__customer__party", "requested_by")
         .order_by("requested_at")
     )
+    todo = todo_of(visit.actor, as_of=visit.business_date)
     largest = groups[0] if groups else None
     return render(
         request,
@@ -42,7 +45,8 @@ def show(request: HttpRequest, visit: Visit) -> HttpResponse:
             "largest": largest,
             "share_chart": group_share_chart(groups[:10], capital),
             "waiting": waiting[:8],
-            "my_steps": _steps_besides_drawings(visit)[:6],
+            "my_steps": [task for task in todo.steps if not task.case.kind.startswith("use_")][:6],
+            "todo_parts": _parts(todo),
             "merge_tasks": list_open_merge_tasks() if visit.has(Role.IDENTIFICATION_OFFICER) else [],
             "steps": selectors.next_steps(scope=visit.scope, as_of=visit.as_of),
             "events": [
@@ -60,10 +64,13 @@ def show(request: HttpRequest, visit: Visit) -> HttpResponse:
     )
 
 
-def _steps_besides_drawings(visit: Visit) -> list[Task]:
-    """Steps of cases that wait for this person; drawings stand among what waits already."""
-    tasks = tasks_of(visit.actor, as_of=visit.business_date)
-    return [task for task in tasks if not task.case.kind.startswith("use_")]
+def _parts(todo: Todo) -> list[tuple[str, str, int]]:
+    """Each part of 我的待办 with its place on that page, its name and how many wait there."""
+    names = {
+        "freezes": _("待复核的冻结"), "steps": _("案件环节"), "alerts": _("由您处置的预警"), "reviews": _("授信后调查"),
+        "renewals": _("可续授信的额度"), "payroll": _("工薪联保集团"),
+    }  # fmt: skip
+    return [(part, names[part], count) for part, count in todo.counts.items()]
 
 
 def _credit_counts(visit: Visit) -> dict[str, object]:

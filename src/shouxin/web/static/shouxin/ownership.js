@@ -47,6 +47,7 @@ const lookOf = (node) => {
   else if (node.status === 'candidate') Object.assign(look, { fill: COLOUR.candidate, text: '#7a4a00', border: '#f59f0a', borderStyle: 'dashed', borderWidth: 1.5 });
   else if (node.status === 'noncredit') Object.assign(look, { fill: COLOUR.noncredit, text: COLOUR.ink, border: '#8fa3bd', borderWidth: 1.25 });
   if (node.ultimate) Object.assign(look, { fill: isRound ? '#4b3aa8' : COLOUR.ultimate, border: isRound ? '#cfc6f5' : COLOUR.halo, borderWidth: 4, borderStyle: 'solid' });
+  if (node.over) Object.assign(look, { border: '#d63939', borderStyle: 'solid', borderWidth: 4 }); // above its own limit
   return look;
 };
 
