@@ -11,7 +11,7 @@ from shouxin.limits import services as limits
 from shouxin.limits.models import Node
 from shouxin.monitoring.alerts import raise_alert
 from shouxin.monitoring.models import Alert
-from shouxin.reporting.todo import todo_of
+from shouxin.reporting.todo import count_pressing
 from shouxin.web.credit_forms import ManagingForm, RatingForm
 from tests.credit import SUB, prepared_group, propose
 from tests.demo import DAY, WAN, DemoBank
@@ -66,7 +66,7 @@ def exceed(bank: DemoBank) -> str:
 def test_the_home_page_and_the_badge_count_all_that_waits(demo_bank: DemoBank) -> None:
     """An alert to act on and a freeze that another person asked for stand on home, in the badge and on /tasks/."""
     risk, approver = demo_bank.staff("fengxc"), demo_bank.staff("wanghy")
-    before = todo_of(risk, as_of=DAY).total
+    before = count_pressing(risk, as_of=DAY)
     alert = raise_alert(code="W18", customer=demo_bank.customer("D"), business_date=DAY, message="拖延付款")
     Alert.objects.filter(pk=alert.pk).update(owner=risk)
     node = Node.objects.get(customer=demo_bank.customer("D"), kind="CUSTOMER")

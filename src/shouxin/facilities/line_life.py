@@ -4,6 +4,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.db.models import Q
 
 from shouxin.approvals.models import Case
 from shouxin.audit import services as audit
@@ -225,9 +226,18 @@ def renewal_begins(valid_to: dt.date, *, as_of: dt.date) -> dt.date:
     return add_months(valid_to, -load_book().whole("line.renew_lead_months", as_of))
 
 
-def list_lines(*, scope: DataScope, as_of: dt.date) -> list[LineRow]:
-    """Every line in force that somebody may see, by its end; group lines where a member is in view."""
+def renewable_until(as_of: dt.date) -> dt.date:
+    """The last end of a line whose renewal may be due on a day; ``renewal_begins`` decides for each."""
+    return add_months(as_of, load_book().whole("line.renew_lead_months", as_of)) + dt.timedelta(days=3)
+
+
+def list_lines(*, scope: DataScope, as_of: dt.date, ending_by: dt.date | None = None) -> list[LineRow]:
+    """Every line in force that somebody may see, by its end; group lines where a member is in view.
+
+    ``ending_by``: only those that end on or before this day.
+    """
     customers = visible_customers(scope)
+    ending = Q(valid_to__lte=ending_by) if ending_by else Q()
     rows: list[LineRow] = []
     groups = (
         GroupLine.objects.filter(valid_from__lte=as_of, group__memberships__customer__in=customers)
@@ -240,15 +250,20 @@ def list_lines(*, scope: DataScope, as_of: dt.date) -> list[LineRow]:
         if line.group_id in seen:
             continue
         seen.add(line.group_id)
+        if ending_by and line.valid_to > ending_by:
+            continue
         node = getattr(line.group, "limit_node", None)
         rows.append(
             _row("group", "集团统一授信", line.group.name, line.group_id, line.group.number, line.amount_fen, node,
                  line.valid_from, line.valid_to, as_of, lead=line.group.lead_unit.name if line.group.lead_unit else "")
         )  # fmt: skip
-    nodes = {n.customer_id: n for n in Node.objects.filter(customer__in=customers, kind=Node.Kind.CUSTOMER)}
-    single = CustomerLine.objects.filter(
-        customer__in=customers, status__in=["active", "run_off"]
-    ).select_related("customer__party", "customer__unit")  # fmt: skip
+    single = list(
+        CustomerLine.objects.filter(ending, customer__in=customers, status__in=["active", "run_off"]).select_related(
+            "customer__party", "customer__unit"
+        )
+    )
+    ids = [line.customer_id for line in single]
+    nodes = {n.customer_id: n for n in Node.objects.filter(customer__in=ids, kind=Node.Kind.CUSTOMER)}
     rows.extend(
         _row(
             "customer", "一般额度授信", line.customer.party.name, line.customer_id, line.customer.number,
@@ -258,7 +273,7 @@ def list_lines(*, scope: DataScope, as_of: dt.date) -> list[LineRow]:
         for line in single
     )  # fmt: skip
     public = list(
-        PublicLine.objects.filter(customer__in=customers, status__in=["active", "curing"]).select_related(
+        PublicLine.objects.filter(ending, customer__in=customers, status__in=["active", "curing"]).select_related(
             "customer__party", "customer__unit"
         )
     )

@@ -25,7 +25,11 @@ class Waiting:
 
 def waiting_for(person: Staff, *, as_of: dt.date) -> list[Waiting]:
     """Everything of payroll groups that waits for a person; the acts are judged again when they are done."""
-    groups = rights.groups_in_view(scope_of(person, as_of=as_of)).filter(state__in=PayrollGroup.OPEN)
+    in_view = rights.groups_in_view(scope_of(person, as_of=as_of)).filter(state__in=PayrollGroup.OPEN)
+    ids = list(in_view.order_by().values_list("pk", flat=True))
+    if not ids:
+        return []
+    groups = PayrollGroup.objects.filter(pk__in=ids).select_related("employer__party")
     roles = roles_of(person, as_of=as_of)
     found: list[Waiting] = []
     if rights.is_county_union(person, rights.COUNTY_RISK, day=as_of):

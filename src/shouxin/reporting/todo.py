@@ -52,11 +52,6 @@ class Todo:
         }
         return {part: count for part, count in parts.items() if count}
 
-    @property
-    def total(self) -> int:
-        return sum(self.counts.values())
-
-
 def todo_of(person: Staff, *, as_of: dt.date) -> Todo:
     """Everything that waits for a person; renewals from three months before a line's end, for who may propose it."""
     return Todo(
@@ -67,6 +62,18 @@ def todo_of(person: Staff, *, as_of: dt.date) -> Todo:
         reviews=reviews_to_do(person, as_of=as_of),
         renewals=_renewals(person, as_of),
         payroll=waiting_for(person, as_of=as_of),
+    )
+
+
+def count_pressing(person: Staff, *, as_of: dt.date) -> int:
+    """How many things wait now, for the badge on every page; renewals have three months and are not among them."""
+    return (
+        len(tasks_of(person, as_of=as_of))
+        + len(line_life.freezes_to_confirm(person, as_of=as_of))
+        + len(_limit_acts(person, as_of))
+        + len(tasks_of_owner(person, as_of=as_of))
+        + len(reviews_to_do(person, as_of=as_of))
+        + len(waiting_for(person, as_of=as_of))
     )
 
 
@@ -91,8 +98,11 @@ def _renewals(person: Staff, as_of: dt.date) -> list[line_life.LineRow]:
     """Lines in view whose renewal is due and not under way: a group's for its lead branch, a customer's for its own."""
     if not roles_of(person, as_of=as_of) & case_contents.MAY_INITIATE:
         return []
-    lines = line_life.list_lines(scope=scope_of(person, as_of=as_of), as_of=as_of)
-    due = [line for line in lines if line.is_renewable]
+    last = line_life.renewable_until(as_of)
+    due = line_life.list_lines(scope=scope_of(person, as_of=as_of), as_of=as_of, ending_by=last)
+    due = [line for line in due if line.is_renewable]
+    if not due:
+        return []
     cases = Case.objects.filter(exclusive_key__in=[_key(line) for line in due], state__in=Case.OPEN_STATES)
     under_way = set(cases.values_list("exclusive_key", flat=True))
     groups = [line.subject_id for line in due if line.kind == "group"]

@@ -12,7 +12,7 @@ from shouxin.bank.models import RoleAssignment, Staff
 from shouxin.bank.selectors import find_institution
 from shouxin.facilities.models import Drawing
 from shouxin.groups.selectors import list_open_merge_tasks
-from shouxin.reporting.todo import todo_of
+from shouxin.reporting.todo import count_pressing
 from shouxin.web import page_memory
 from shouxin.web.access import Visit, visit_of
 
@@ -70,10 +70,10 @@ def _return_url(request: HttpRequest) -> str:
 
 
 def _count_badges(visit: Visit) -> tuple[int, int, int]:
-    """Drawings that wait for a release, 合并认定 tasks, all of 我的待办."""
+    """Drawings that wait for a release, 合并认定 tasks, what presses of 我的待办."""
     waiting = Drawing.objects.filter(state=Drawing.State.RESERVED, facility__customer__in=visit.customers).count()
     tasks = list_open_merge_tasks().count() if Role.IDENTIFICATION_OFFICER in visit.roles else 0
-    return waiting, tasks, todo_of(visit.actor, as_of=visit.business_date).total
+    return waiting, tasks, count_pressing(visit.actor, as_of=visit.business_date)
 
 
 def _sections(path: str, roles: frozenset[str], *, waiting: int, tasks: int, steps: int) -> list[dict[str, object]]:

@@ -311,7 +311,7 @@ class CapitalForm(forms.Form):
 
     kind = forms.ChoiceField(label=_("口径"), choices=[(kind.value, _(str(kind.label))) for kind in CapitalFigure.Kind])
     date = day_field(_("报告日"))
-    amount = WanField(label=_("金额"), is_positive=True)
+    amount = WanField(label=_("金额（万元）"), is_positive=True)
     source = forms.CharField(label=_("来源"), max_length=120, help_text=_("报表名称或文号"))
 
 
