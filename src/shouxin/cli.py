@@ -25,6 +25,7 @@ _COMMANDS: dict[str, str] = {
     "cases": "shouxin.web.case_commands:cases",
     "alerts": "shouxin.web.case_commands:alerts",
     "dashboard": "shouxin.web.case_commands:dashboard",
+    "credit": "shouxin.web.credit_commands:credit",
     "payroll-groups": "shouxin.web.payroll_commands:payroll_groups",
     "day-end": "shouxin.web.case_commands:day_end",
     "setup": "shouxin.web.commands:setup",

@@ -52,6 +52,7 @@ class Todo:
         }
         return {part: count for part, count in parts.items() if count}
 
+
 def todo_of(person: Staff, *, as_of: dt.date) -> Todo:
     """Everything that waits for a person; renewals from three months before a line's end, for who may propose it."""
     return Todo(

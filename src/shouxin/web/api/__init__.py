@@ -13,6 +13,7 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from shouxin.web.api.alerts import router as alerts
 from shouxin.web.api.cases import router as cases
 from shouxin.web.api.common import AMOUNT_WORDS, Problem, body_of, message, outcome_unknown
+from shouxin.web.api.credit import router as credit
 from shouxin.web.api.customers import router as customers
 from shouxin.web.api.holds import router as holds
 from shouxin.web.api.limits import router as limits
@@ -32,6 +33,7 @@ api.add_router("/v1", customers)
 api.add_router("/v1", cases)
 api.add_router("/v1", alerts)
 api.add_router("/v1", payroll)
+api.add_router("/v1", credit)
 
 
 @api.exception_handler(Problem)
