@@ -146,7 +146,7 @@ def test_removal_after_the_others_have_taken_over_the_debt(small_bank: SmallBank
     # the sum of all debts is what it was: nothing was lost or doubled
     assert Contract.objects.get().owed_fen == yuan(590_000)
     assert selectors.report_of(school.group, as_of=LATER).owed_fen == yuan(590_000)
-    assert sum(owed for _name, owed in selectors.debts_of(school.group)) == yuan(590_000)
+    assert sum(debt.owed_fen for debt in selectors.debts_of(school.group)) == yuan(590_000)
 
 
 @pytest.mark.clause("RC-19", points="on over")

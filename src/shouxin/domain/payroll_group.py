@@ -6,7 +6,7 @@ here reads a clock or a database.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
@@ -454,8 +454,3 @@ def judge_removal(
             )
         )  # fmt: skip
     return found + judge_consents(leader=leader, union=union, article="RC-19", where="第七条（一）2")
-
-
-def owed_by(debts: Mapping[str, int]) -> list[Debt]:
-    """Debts by name as the judges take them."""
-    return [Debt(name, fen) for name, fen in debts.items()]

@@ -4,18 +4,18 @@ import datetime as dt
 from collections.abc import Mapping
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Sum
+from django.db.models import F
 
 from shouxin.bank.models import Staff
 from shouxin.bank.scope import roles_of
 from shouxin.domain.dates import add_months
 from shouxin.domain.findings import Finding
 from shouxin.domain.money import format_yuan
-from shouxin.domain.payroll_group import Debt, judge_all_repaid, refusal
+from shouxin.domain.payroll_group import judge_all_repaid, refusal
 from shouxin.payroll_groups import rights
 from shouxin.payroll_groups.models import FundAccount, FundEntry, Member, PayrollFile, PayrollGroup, Wage
 from shouxin.payroll_groups.rights import PayrollGroupError, PayrollRefusedError
-from shouxin.payroll_groups.selectors import debts_of
+from shouxin.payroll_groups.selectors import debts_of, net_of
 
 _FIRST_DAY = dt.date(1990, 1, 1)
 """Before it no account of today was opened; a slip of the pen."""
@@ -146,8 +146,7 @@ def refund(*, actor: Staff, member: Member, voucher: str, business_date: dt.date
     group = rights.locked(member.group, *_HELD)
     rights.require(actor, group, rights.SECOND_PERSON, day=business_date)
     fund, member = _locked_fund(group), rights.locked_member(member)
-    debts = [Debt(name, owed) for name, owed in debts_of(group)]
-    rights.refuse_if_any(judge_all_repaid(debts, act="动用保证基金", article="RC-17", where="第六条"))
+    rights.refuse_if_any(judge_all_repaid(debts_of(group), act="动用保证基金", article="RC-17", where="第六条"))
     if group.state not in _ENDED and member.state != Member.State.LEFT:
         raise PayrollGroupError("集团解散后，或成员退出后，才退还保证基金。")
     amount = contributed_fen(member)
@@ -161,8 +160,7 @@ def refund(*, actor: Staff, member: Member, voucher: str, business_date: dt.date
 
 def contributed_fen(member: Member) -> int:
     """What a member has in the fund: contributions less refunds, 分."""
-    sums = dict(member.fund_entries.values_list("kind").annotate(total=Sum("amount_fen")).order_by())
-    return int(sums.get(FundEntry.Kind.CONTRIBUTION, 0) - sums.get(FundEntry.Kind.REFUND, 0))
+    return net_of(member.fund_entries.all())
 
 
 def _locked_fund(group: PayrollGroup) -> FundAccount:

@@ -113,7 +113,7 @@ def complete_member(
 
     Of a member in the group only account and credit record. Overdue loans found after the confirmation undo it.
     """
-    member = _locked_member(member, *Member.OPEN)
+    member = rights.locked_member(member, *Member.OPEN)
     if member.state == _State.ACTIVE and (applied_date or monthly_income_fen is not None or income_proof):
         raise PayrollGroupError("已加入的成员只能更新账户和征信。")
     rights.require(actor, member.group, rights.CREDIT_UNION, day=business_date)
@@ -143,7 +143,7 @@ def complete_member(
 @transaction.atomic
 def strike(*, actor: Staff, member: Member, reason: str, business_date: dt.date) -> Member:
     """Take somebody off the list who was named by mistake or no longer wants to join."""
-    member = _locked_member(member, *Member.CANDIDATES)
+    member = rights.locked_member(member, *Member.CANDIDATES)
     rights.require(actor, member.group, rights.CREDIT_UNION, day=business_date)
     if not reason.strip():
         raise PayrollGroupError("请写明撤下的理由。")
@@ -181,7 +181,7 @@ def review_member(
         PayrollGroupError: without a report, by the investigator or by whoever entered the applicant.
     """
     rights.require_county_union(actor, rights.COUNTY_RISK | rights.COUNTY_APPROVER, day=business_date, article="RC-09")
-    member = _locked_member(member, *Member.CANDIDATES)
+    member = rights.locked_member(member, *Member.CANDIDATES)
     if member.investigation is None and not member.group.investigations.exists():
         raise PayrollGroupError("县联社还没有调查报告，须先调查再审查（RC-09）。")
     if actor.pk in {member.entered_by_id, member.investigation.investigator_id if member.investigation else None}:
@@ -376,7 +376,7 @@ def refuse_contract(*, actor: Staff, contract: Contract, opinion: str, business_
 @transaction.atomic
 def admit_later(*, actor: Staff, member: Member, supplement_number: str, business_date: dt.date) -> Member:
     """A confirmed applicant joins after the signing by a supplement to the contract."""
-    member = _locked_member(member, _State.QUALIFIED)
+    member = rights.locked_member(member, _State.QUALIFIED)
     rights.require(actor, member.group, rights.CREDIT_UNION, day=business_date)
     if member.group.state != _GroupState.ACTIVE:
         raise PayrollGroupError("集团还没有签订合同，成员随合同加入。")
@@ -393,18 +393,6 @@ def _locked_draft(contract: Contract) -> Contract:
     found = Contract.objects.select_for_update(of=("self",)).select_related("group", "renews").get(pk=contract.pk)
     if found.state != Contract.State.DRAFT:
         raise PayrollGroupError(f"合同 {found.number} {found.get_state_display()}，不再待批准。")
-    return found
-
-
-def _locked_member(member: Member, *states: str) -> Member:
-    found = (
-        Member.objects.select_for_update(of=("self",))
-        .select_related("group__employer__party", "customer__party", "investigation")
-        .get(pk=member.pk)
-    )
-    if found.state not in states:
-        names = "、".join(str(_State(state).label) for state in states)
-        raise PayrollGroupError(f"{found} {found.get_state_display()}，此步骤只适用于：{names}。")
     return found
 
 

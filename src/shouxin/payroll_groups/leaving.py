@@ -127,10 +127,9 @@ def departure_findings(departure: Departure) -> list[Finding]:
     member = departure.member
     leader, union = departure.leader_agreed_date is not None, departure.union_agreed_by_id is not None
     if departure.kind == _Kind.EXIT:
-        debts = [Debt(name, owed) for name, owed in debts_of(member.group)]
         where = "第七条（一）1"
         return [
-            *judge_all_repaid(debts, act="退出", article="RC-18", where=where),
+            *judge_all_repaid(debts_of(member.group), act="退出", article="RC-18", where=where),
             *judge_consents(leader=leader, union=union, article="RC-18", where=where),
         ]
     signed = list(departure.assumptions.select_related("member__customer__party"))
@@ -202,8 +201,7 @@ def dissolve(*, actor: Staff, group: PayrollGroup, business_date: dt.date) -> Pa
     """
     rights.require_county_union(actor, rights.COUNTY_APPROVER, day=business_date, article="RC-17")
     group = rights.locked(group, PayrollGroup.State.ACTIVE, PayrollGroup.State.QUALIFIED)
-    debts = [Debt(name, owed) for name, owed in debts_of(group)]
-    rights.refuse_if_any(judge_all_repaid(debts, act="解散集团", article="RC-17", where="第六条"))
+    rights.refuse_if_any(judge_all_repaid(debts_of(group), act="解散集团", article="RC-17", where="第六条"))
     if Loan.objects.filter(member__group=group, state=Loan.State.REQUESTED).exists():
         raise PayrollGroupError("还有待复核的贷款，请先撤回。")
     group.members.filter(state__in=[Member.State.ACTIVE, *Member.CANDIDATES], applied_date__isnull=False,

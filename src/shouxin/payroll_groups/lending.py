@@ -179,7 +179,7 @@ _REVERSIBLE = frozenset({_Kind.REPAID, _Kind.RECOVERED, _Kind.INTEREST})
 
 
 @transaction.atomic
-def reverse_entry(*, actor: Staff, entry: LoanEntry, reason: str, business_date: dt.date) -> LoanEntry:
+def reverse_entry(*, actor: Staff, entry: LoanEntry, reason: str, business_date: dt.date) -> Loan:
     """A second person takes back a repayment or interest that was booked wrongly; both entries stay on record.
 
     Raises PayrollGroupError for whoever booked it, for other entries, twice, or when the limit has no room again.
@@ -194,25 +194,20 @@ def reverse_entry(*, actor: Staff, entry: LoanEntry, reason: str, business_date:
         raise PayrollGroupError("记账人不能冲正自己的记账（四眼原则）。")
     if not reason.strip():
         raise PayrollGroupError("请写明冲正原因。")
-    principal, interest = loan.principal_fen - entry.principal_fen, loan.interest_fen - entry.interest_fen
-    if interest < 0:
+    if loan.interest_fen < entry.interest_fen:
         raise PayrollGroupError("该笔利息已归还，请先冲正还款。")
     contract = Contract.objects.select_for_update().get(pk=loan.contract_id)
     if contract.owed_fen - entry.principal_fen > contract.limit_fen:
         raise PayrollGroupError("冲正后贷款余额超过集团授信额度，请先压降其他贷款。")
-    loan.principal_fen, loan.interest_fen = principal, interest
-    loan.state = Loan.State.OUT if loan.owed_fen else Loan.State.CLOSED
-    loan.save(update_fields=["principal_fen", "interest_fen", "state"])
-    Contract.objects.filter(pk=contract.pk).update(owed_fen=F("owed_fen") - entry.principal_fen)
-    undone = LoanEntry.objects.create(
-        loan=loan, kind=_Kind.REVERSED, principal_fen=-entry.principal_fen, interest_fen=-entry.interest_fen,
-        booked_date=business_date, voucher=f"{rights.RESERVED}冲{entry.pk}", reverses=entry, entered_by=actor,
+    _change(
+        loan, _Kind.REVERSED, -entry.principal_fen, -entry.interest_fen, f"{rights.RESERVED}冲{entry.pk}", actor,
+        business_date, reverses=entry,
     )  # fmt: skip
     rights.trace(
         actor, group, "loan.reversed", f"冲正 {loan.number} {entry.get_kind_display()} {entry.voucher}：{reason}",
         business_date,
     )  # fmt: skip
-    return undone
+    return loan
 
 
 @transaction.atomic
@@ -268,25 +263,26 @@ def _ready(actor: Staff, loan: Loan, amount_fen: int, voucher: str, day: dt.date
 
 
 def _change(
-    loan: Loan, kind: str, principal_fen: int, interest_fen: int, voucher: str, actor: Staff, day: dt.date
-) -> None:
+    loan: Loan, kind: str, principal_fen: int, interest_fen: int, voucher: str, actor: Staff, day: dt.date,
+    *, reverses: LoanEntry | None = None,
+) -> None:  # fmt: skip
     """One entry, the loan's balance with it, and the contract's use when principal moves."""
     loan.principal_fen += principal_fen
     loan.interest_fen += interest_fen
-    if loan.owed_fen == 0:
-        loan.state = Loan.State.CLOSED
+    loan.state = Loan.State.OUT if loan.owed_fen else Loan.State.CLOSED
     loan.save(update_fields=["principal_fen", "interest_fen", "state"])
     if principal_fen:
         Contract.objects.filter(pk=loan.contract_id).update(owed_fen=F("owed_fen") + principal_fen)
-    _enter(loan, kind, principal_fen, interest_fen, voucher.strip(), actor, day)
+    _enter(loan, kind, principal_fen, interest_fen, voucher.strip(), actor, day, reverses=reverses)
 
 
 def _enter(
-    loan: Loan, kind: str, principal_fen: int, interest_fen: int, voucher: str, actor: Staff, day: dt.date
-) -> None:
+    loan: Loan, kind: str, principal_fen: int, interest_fen: int, voucher: str, actor: Staff, day: dt.date,
+    *, reverses: LoanEntry | None = None,
+) -> None:  # fmt: skip
     LoanEntry.objects.create(
         loan=loan, kind=kind, principal_fen=principal_fen, interest_fen=interest_fen, booked_date=day, voucher=voucher,
-        entered_by=actor,
+        entered_by=actor, reverses=reverses,
     )  # fmt: skip
 
 

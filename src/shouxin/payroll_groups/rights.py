@@ -61,11 +61,14 @@ def groups_in_view(scope: DataScope) -> QuerySet[PayrollGroup]:
     )
 
 
+def _names(roles: frozenset[str]) -> str:
+    return "、".join(str(_Role(role).label) for role in sorted(roles))
+
+
 def require(actor: Staff, group: PayrollGroup, roles: frozenset[str], *, day: dt.date) -> None:
     """Raises PayrollGroupError for somebody without any of the roles, or to whom the group is not in view."""
     if not roles_of(actor, as_of=day) & roles:
-        names = "、".join(str(_Role(role).label) for role in sorted(roles))
-        raise PayrollGroupError(f"您没有此项权限：由{names}办理。")
+        raise PayrollGroupError(f"您没有此项权限：由{_names(roles)}办理。")
     if not groups_in_view(scope_of(actor, as_of=day)).filter(pk=group.pk).exists():
         raise PayrollGroupError("该集团不在您的数据范围内。")
 
@@ -78,8 +81,7 @@ def is_county_union(actor: Staff, roles: frozenset[str], *, day: dt.date) -> boo
 def require_county_union(actor: Staff, roles: frozenset[str], *, day: dt.date, article: str) -> None:
     """Raises PayrollGroupError for everybody but the county union's people (RC-03, RC-05, RC-09)."""
     if not is_county_union(actor, roles, day=day):
-        names = "、".join(str(_Role(role).label) for role in sorted(roles))
-        raise PayrollGroupError(f"由县联社（总行）{names}办理，信用社不能办理（{article}）。")
+        raise PayrollGroupError(f"由县联社（总行）{_names(roles)}办理，信用社不能办理（{article}）。")
 
 
 def locked(group: PayrollGroup, *states: str) -> PayrollGroup:
@@ -91,9 +93,17 @@ def locked(group: PayrollGroup, *states: str) -> PayrollGroup:
     return found
 
 
-def locked_member(member: Member) -> Member:
-    """A member as they are now, under lock."""
-    return Member.objects.select_for_update(of=("self",)).select_related("group", "customer__party").get(pk=member.pk)
+def locked_member(member: Member, *states: str) -> Member:
+    """A member as they are now, under lock. Raises PayrollGroupError when they are in none of the states."""
+    found = (
+        Member.objects.select_for_update(of=("self",))
+        .select_related("group__employer__party", "customer__party", "investigation")
+        .get(pk=member.pk)
+    )
+    if states and found.state not in states:
+        names = "、".join(str(Member.State(state).label) for state in states)
+        raise PayrollGroupError(f"{found} {found.get_state_display()}，此步骤只适用于：{names}。")
+    return found
 
 
 RESERVED = "CD"

@@ -5,13 +5,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import BigIntegerField, Case, F, Q, QuerySet, Sum, When
 
-from shouxin.domain.payroll_group import LEVEL_NAMES, level_of, months_without_payroll
+from shouxin.domain.payroll_group import LEVEL_NAMES, Debt, level_of, months_without_payroll
 from shouxin.payroll_groups.models import Contract, FundEntry, Loan, LoanEntry, Member, PayrollFile, PayrollGroup
 
+_NET = Sum(
+    Case(
+        When(kind=FundEntry.Kind.REFUND, then=-F("amount_fen")),
+        default=F("amount_fen"),
+        output_field=BigIntegerField(),
+    )
+)
 
-def debts_of(group: PayrollGroup) -> list[tuple[str, int]]:
+
+def debts_of(group: PayrollGroup) -> list[Debt]:
     """What each person owes, principal and interest; those who owe nothing too, those who were removed too."""
     rows = (
         Member.objects.filter(group=group)
@@ -19,7 +27,7 @@ def debts_of(group: PayrollGroup) -> list[tuple[str, int]]:
         .order_by("pk")
         .values_list("customer__party__name", "owed")
     )
-    return [(name, int(owed or 0)) for name, owed in rows]
+    return [Debt(name, int(owed or 0)) for name, owed in rows]
 
 
 def owed_fen(member: Member) -> int:
@@ -54,11 +62,13 @@ def level_code(group: PayrollGroup) -> str:
 
 def contributions_of(group: PayrollGroup) -> dict[int, int]:
     """What each member has in the fund, by member id: contributions less refunds."""
-    found: dict[int, int] = {}
-    rows = FundEntry.objects.filter(member__group=group).values_list("member", "kind").annotate(total=Sum("amount_fen"))
-    for member, kind, total in rows.order_by():
-        found[member] = found.get(member, 0) + (total if kind == FundEntry.Kind.CONTRIBUTION else -total)
-    return found
+    entries = FundEntry.objects.filter(member__group=group)
+    return dict(entries.values_list("member").annotate(net=_NET).order_by())
+
+
+def net_of(entries: QuerySet[FundEntry]) -> int:
+    """What some entries of the fund leave in it: contributions less refunds."""
+    return int(entries.aggregate(net=_NET)["net"] or 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +115,9 @@ def report_of(group: PayrollGroup, *, as_of: dt.date) -> Report:
             overdue += sum_of
     largest = max(owed, key=lambda member: (owed[member], -member), default=None)
     contract = contract_on(group, day=as_of)
-    fund = getattr(group, "fund", None)
-    entries = fund.entries.filter(booked_date__lte=as_of) if fund else None
-    sums = dict(entries.values_list("kind").annotate(total=Sum("amount_fen")).order_by()) if entries is not None else {}
     return Report(
         limit_fen=contract.limit_fen if contract else 0, principal_fen=principal, interest_fen=interest,
-        fund_fen=int(sums.get("contribution", 0) - sums.get("refund", 0)),
+        fund_fen=net_of(FundEntry.objects.filter(member__group=group, booked_date__lte=as_of)),
         members=members_on(group, day=as_of).count(), borrowers=sum(1 for fen in owed.values() if fen > 0),
         overdue_fen=overdue, largest_name=names[largest] if largest is not None and owed[largest] > 0 else "",
         largest_fen=owed[largest] if largest is not None else 0,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from django import forms as django_forms
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -290,8 +290,8 @@ def act_on_member(request: HttpRequest, visit: Visit, number: str, pk: int, act:
 @require_POST
 @page(*READERS)
 def act_on_loan(request: HttpRequest, visit: Visit, pk: int, act: str) -> HttpResponse:
-    loan = Loan.objects.select_related("member__group").filter(pk=pk).first()
-    if loan is None or act not in LOAN_ACTS:
+    loan = get_object_or_404(Loan.objects.select_related("member__group"), pk=pk)
+    if act not in LOAN_ACTS:
         raise Http404
     member = member_in_view(visit, loan.member.group.number, loan.member_id)
     shape, do = LOAN_ACTS[act]
@@ -301,8 +301,8 @@ def act_on_loan(request: HttpRequest, visit: Visit, pk: int, act: str) -> HttpRe
 @require_POST
 @page(*READERS)
 def act_on_departure(request: HttpRequest, visit: Visit, pk: int, act: str) -> HttpResponse:
-    departure = Departure.objects.select_related("member__group").filter(pk=pk).first()
-    if departure is None or act not in DEPARTURE_ACTS:
+    departure = get_object_or_404(Departure.objects.select_related("member__group"), pk=pk)
+    if act not in DEPARTURE_ACTS:
         raise Http404
     member = member_in_view(visit, departure.member.group.number, departure.member_id)
     shape, do = DEPARTURE_ACTS[act]
@@ -313,9 +313,7 @@ def act_on_departure(request: HttpRequest, visit: Visit, pk: int, act: str) -> H
 @page(*READERS)
 def reverse_entry(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
     """A second person takes back what was booked wrongly."""
-    entry = LoanEntry.objects.select_related("loan__member__group").filter(pk=pk).first()
-    if entry is None:
-        raise Http404
+    entry = get_object_or_404(LoanEntry.objects.select_related("loan__member__group"), pk=pk)
     member = member_in_view(visit, entry.loan.member.group.number, entry.loan.member_id)
     return _do(
         request, visit, member, forms.ReasonForm,
@@ -327,9 +325,7 @@ def reverse_entry(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
 @page(*WORKERS)
 def sign_assumption(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
     """Another member signed to take over their share."""
-    one = Assumption.objects.select_related("departure__member__group").filter(pk=pk).first()
-    if one is None:
-        raise Http404
+    one = get_object_or_404(Assumption.objects.select_related("departure__member__group"), pk=pk)
     member = member_in_view(visit, one.departure.member.group.number, one.departure.member_id)
     return _do(request, visit, member, None, lambda _data: leaving.sign_assumption(assumption=one, **_common(visit)))
 
@@ -338,9 +334,7 @@ def sign_assumption(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse
 @page(*WORKERS)
 def share_debt(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
     """Set what each of the others takes over."""
-    departure = Departure.objects.select_related("member__group").filter(pk=pk).first()
-    if departure is None:
-        raise Http404
+    departure = get_object_or_404(Departure.objects.select_related("member__group"), pk=pk)
     member = member_in_view(visit, departure.member.group.number, departure.member_id)
     field = forms.YuanField(is_positive=False, required=False)
 
@@ -361,9 +355,7 @@ def share_debt(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
 @page(*WORKERS)
 def mend(request: HttpRequest, visit: Visit, pk: int) -> HttpResponse:
     """Say how what an inspection demanded was mended."""
-    inspection = Inspection.objects.select_related("group").filter(pk=pk).first()
-    if inspection is None:
-        raise Http404
+    inspection = get_object_or_404(Inspection.objects.select_related("group"), pk=pk)
     number = group_in_view(visit, inspection.group.number).number
     data = _input(request, forms.AnswerForm, visit)
     if data is not None:
